@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+# Builds the hypervisor and everything that is tested with it. `make help` lists the targets.
+
+# make's own default for CC is cc; config.mk decides instead
+ifeq ($(origin CC),default)
+undefine CC
+endif
+include config.mk
+
+HV_SRC := $(wildcard lib/*.c crmodel/*.c vmx/*.c svm/*.c core/*.c boot/*.c hypapp/*.c hypapp/*/*.c)
+HV_ASM := $(wildcard vmx/*.S svm/*.S core/*.S boot/*.S)
+HV_OBJ := $(HV_SRC:%.c=$(BUILD)/hv/%.o) $(HV_ASM:%.S=$(BUILD)/hv/%.S.o)
+
+HV_CFLAGS := $(FREESTANDING) $(WARN) -m64 -mcmodel=kernel -O2 -g -I. -Iinclude
+HV_LDFLAGS := -m64 -nostdlib -static -no-pie -Wl,--gc-sections -Wl,-z,noexecstack \
+	-Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments
+
+.PHONY: all help clean
+all: $(BUILD)/lamina.elf
+
+help:
+	@echo 'all          the hypervisor, $(BUILD)/lamina.elf (stripped; .debug beside it)'
+	@echo 'unit fuzz    the host tests       testkernel  the test kernel'
+	@echo 'check        layers, headers, sizes, formats'
+	@echo 'clean        remove $(BUILD)'
+
+$(BUILD)/hv/%.o: %.c Makefile config.mk
+	@mkdir -p $(@D)
+	$(CC) $(HV_CFLAGS) -c $< -o $@
+
+$(BUILD)/hv/%.S.o: %.S Makefile config.mk
+	@mkdir -p $(@D)
+	$(CC) $(HV_CFLAGS) -D__ASSEMBLY__ -c $< -o $@
+
+$(BUILD)/lamina.debug: $(HV_OBJ) boot/lamina.lds
+	$(CC) $(HV_LDFLAGS) -T boot/lamina.lds $(HV_OBJ) -o $@
+
+$(BUILD)/lamina.elf: $(BUILD)/lamina.debug
+	objcopy --strip-all $< $@
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(HV_OBJ:.o=.d)
+-include $(wildcard */*.mk test/*/*.mk)
