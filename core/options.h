@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Lamina's boot options: key=value words on the command line that the boot loader passes. */
+#ifndef CORE_OPTIONS_H
+#define CORE_OPTIONS_H
+
+#include "hv/types.h"
+
+/* In the order of the words in options.def */
+enum { OPT_GUEST_LINUX, OPT_GUEST_BIOS };
+enum { OPT_SIPI_AUTO, OPT_SIPI_ICR, OPT_SIPI_EXIT };
+enum { OPT_CPUID_LAMINA, OPT_CPUID_NATIVE };
+enum { OPT_SHUTDOWN_RESET, OPT_SHUTDOWN_PANIC };
+enum { OPT_VMX_OFF, OPT_VMX_ON };
+
+/* drive is a BIOS drive number (80h: hd0); serial an I/O port, 0: no serial line */
+struct options {
+#define OPTION(name, def, allowed, help) u32 name;
+#include "core/options.def"
+#undef OPTION
+};
+
+typedef void (*options_warn_fn)(void *ctx, const char *line);
+
+/*
+ * Sets *o from the defaults and then from cmdline, in which a later word wins over an earlier one.
+ * Each word that is unknown or malformed is given to warn, in one line that says what is allowed,
+ * and ignored. A first word that starts with '/' or '(' is the path of the image and skipped. Pure.
+ */
+void options_parse(const char *cmdline, struct options *o, options_warn_fn warn, void *ctx);
+
+#endif
