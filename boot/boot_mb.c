@@ -187,7 +187,7 @@ static const char *mb2_parse(const u8 *info, size_t max, struct boot_info *out)
 	memcpy(&total, info, sizeof(total));
 	if (total < 8 || total > max)
 		return "multiboot2: the information has a bad size";
-	for (u64 off = 8; total - off >= sizeof(t); off = align_up(off + t.size, 8)) {
+	for (u64 off = 8; off + sizeof(t) <= total; off = align_up(off + t.size, 8)) {
 		const char *err;
 
 		memcpy(&t, info + off, sizeof(t));
@@ -198,8 +198,6 @@ static const char *mb2_parse(const u8 *info, size_t max, struct boot_info *out)
 		err = mb2_tag(t.type, info + off, t.size, out, &basic);
 		if (err)
 			return err;
-		if (align_up(off + t.size, 8) > total)
-			break;
 	}
 	if (!out->map.count)
 		add_basic(out, basic.lower_kib, basic.upper_kib);
