@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/acpi.h"
+#include "lib/string.h"
+
+#define RSDP_V1_BYTES 20u
+#define HEADER_BYTES  36u	/* what every table starts with */
+#define TABLE_MAX     0x100000u /* larger ones are a damaged length */
+
+enum { RSDP_REVISION = 15, RSDP_RSDT = 16, RSDP_XSDT = 24 };
+enum { MADT_LAPIC_BASE = 36, MADT_ENTRIES = 44 };
+enum { MADT_LAPIC = 0, MADT_LAPIC_OVERRIDE = 5, MADT_X2APIC = 9 };
+enum { CPU_ENABLED = 1, CPU_ONLINE_CAPABLE = 2 };
+enum {
+	FADT_PM1A_CNT = 64,
+	FADT_PM1B_CNT = 68,
+	FADT_PM1_CNT_LEN = 89,
+	FADT_FLAGS = 112,
+	FADT_RESET_REG = 116,
+	FADT_RESET_VALUE = 128,
+	FADT_V2_BYTES = 129
+};
+#define FADT_RESET_SUPPORTED BIT(10)
+
+static u64 get(const u8 *p, size_t off, size_t bytes)
+{
+	u64 v = 0;
+
+	memcpy(&v, p + off, bytes);
+	return v;
+}
+
+static bool sums_to_zero(const u8 *p, size_t n)
+{
+	u8 sum = 0;
+
+	while (n--)
+		sum = (u8)(sum + *p++);
+	return !sum;
+}
+
+static bool rsdp_valid(const u8 *p, size_t size)
+{
+	if (size < RSDP_V1_BYTES || memcmp(p, "RSD PTR ", 8) || !sums_to_zero(p, RSDP_V1_BYTES))
+		return false;
+	if (p[RSDP_REVISION] < 2)
+		return true;
+	return size >= ACPI_RSDP_BYTES && sums_to_zero(p, ACPI_RSDP_BYTES);
+}
+
+size_t acpi_rsdp_find(const void *mem, size_t size)
+{
+	for (size_t off = 0; off < size; off += 16) {
+		if (rsdp_valid((const u8 *)mem + off, size - off))
+			return off;
+	}
+	return SIZE_MAX;
+}
+
+/* A whole table at a physical address, when its length and checksum hold. */
+static const u8 *table_at(u64 pa, phys_map_fn map, u32 *size)
+{
+	const u8 *p = map(pa, HEADER_BYTES);
+
+	if (!p)
+		return NULL;
+	*size = (u32)get(p, 4, 4);
+	if (*size < HEADER_BYTES || *size > TABLE_MAX)
+		return NULL;
+	p = map(pa, *size);
+	return p && sums_to_zero(p, *size) ? p : NULL;
+}
+
+/* The address of table i in the root table, which has entries of the given width. */
+static const u8 *find_in(const u8 *root, u32 root_size, u32 width, phys_map_fn map,
+			 const char *signature, u32 *size)
+{
+	for (u32 off = HEADER_BYTES; root_size - off >= width; off += width) {
+		const u8 *t = table_at(get(root, off, width), map, size);
+
+		if (t && !memcmp(t, signature, 4))
+			return t;
+	}
+	return NULL;
+}
+
+const char *acpi_table_find(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, const char *signature,
+			    const u8 **table, u32 *size)
+{
+	u64 xsdt = rsdp[RSDP_REVISION] >= 2 ? get(rsdp, RSDP_XSDT, 8) : 0;
+	const u8 *root = NULL;
+	u32 root_size, width = 8;
+
+	if (!rsdp_valid(rsdp, ACPI_RSDP_BYTES))
+		return "ACPI: the root pointer is damaged";
+	if (xsdt)
+		root = table_at(xsdt, map, &root_size);
+	if (!root || memcmp(root, "XSDT", 4)) {
+		width = 4;
+		root = table_at(get(rsdp, RSDP_RSDT, 4), map, &root_size);
+		if (!root || memcmp(root, "RSDT", 4))
+			return "ACPI: the root table is damaged";
+	}
+	*table = find_in(root, root_size, width, map, signature, size);
+	return *table ? NULL : "ACPI: a table is missing or damaged";
+}
+
+static const char *add_cpu(struct acpi_cpus *out, u32 id, u32 flags)
+{
+	if (!(flags & CPU_ENABLED)) {
+		out->online_capable += (flags & CPU_ONLINE_CAPABLE) != 0;
+		return NULL;
+	}
+	/* Firmware may name a CPU in an entry of either kind. */
+	for (u32 i = 0; i < out->count; i++) {
+		if (out->apic_id[i] == id)
+			return NULL;
+	}
+	if (out->count == ACPI_MAX_CPUS)
+		return "ACPI: the MADT has more than 256 CPUs";
+	out->apic_id[out->count++] = id;
+	return NULL;
+}
+
+static const char *madt_entry(const u8 *e, u8 len, struct acpi_cpus *out)
+{
+	switch (e[0]) {
+	case MADT_LAPIC:
+		/* APIC id 255 is the broadcast address, used for entries that mean nothing */
+		if (len >= 8 && e[3] != 0xff)
+			return add_cpu(out, e[3], (u32)get(e, 4, 4));
+		break;
+	case MADT_LAPIC_OVERRIDE:
+		if (len >= 12)
+			out->lapic_base = get(e, 4, 8);
+		break;
+	case MADT_X2APIC:
+		if (len >= 16 && get(e, 4, 4) != UINT32_MAX)
+			return add_cpu(out, (u32)get(e, 4, 4), (u32)get(e, 8, 4));
+		break;
+	}
+	return NULL;
+}
+
+const char *acpi_madt_cpus(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, struct acpi_cpus *out)
+{
+	const u8 *t;
+	u32 size;
+	const char *err = acpi_table_find(rsdp, map, "APIC", &t, &size);
+
+	memset(out, 0, sizeof(*out));
+	if (err)
+		return err;
+	if (size < MADT_ENTRIES)
+		return "ACPI: the MADT is too short";
+	out->lapic_base = get(t, MADT_LAPIC_BASE, 4);
+	for (u32 off = MADT_ENTRIES; size - off >= 2; off += t[off + 1]) {
+		u8 len = t[off + 1];
+
+		if (len < 2 || len > size - off)
+			return "ACPI: the MADT has an entry of a bad size";
+		err = madt_entry(t + off, len, out);
+		if (err)
+			return err;
+	}
+	return out->count ? NULL : "ACPI: the MADT has no enabled CPU";
+}
+
+const char *acpi_fadt(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, struct acpi_pm *out)
+{
+	const u8 *t;
+	u32 size;
+	const char *err = acpi_table_find(rsdp, map, "FACP", &t, &size);
+
+	memset(out, 0, sizeof(*out));
+	if (err)
+		return err;
+	if (size < FADT_FLAGS + 4)
+		return "ACPI: the FADT is too short";
+	out->pm1a_cnt = (u16)get(t, FADT_PM1A_CNT, 4);
+	out->pm1b_cnt = (u16)get(t, FADT_PM1B_CNT, 4);
+	out->pm1_cnt_len = t[FADT_PM1_CNT_LEN];
+	if (size >= FADT_V2_BYTES && (get(t, FADT_FLAGS, 4) & FADT_RESET_SUPPORTED)) {
+		out->has_reset = true;
+		out->reset_space = t[FADT_RESET_REG];
+		out->reset_reg = get(t, FADT_RESET_REG + 4, 8);
+		out->reset_value = t[FADT_RESET_VALUE];
+	}
+	return NULL;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The few ACPI tables that Lamina reads ("ACPI specification 6.4", 5.2). Pure: everything is read
+ * through the map given, bounds and checksums are checked, nothing is trusted.
+ */
+#ifndef LIB_ACPI_H
+#define LIB_ACPI_H
+
+#include "hv/types.h"
+#include "lib/phys_map.h"
+
+#define ACPI_MAX_CPUS	256
+#define ACPI_RSDP_BYTES 36
+
+struct acpi_cpus {
+	u64 lapic_base;	    /* physical address of the local APICs */
+	u32 count;	    /* enabled CPUs, in the table's order */
+	u32 online_capable; /* CPUs that are not enabled but may be added */
+	u32 apic_id[ACPI_MAX_CPUS];
+};
+
+struct acpi_pm {
+	u16 pm1a_cnt, pm1b_cnt; /* I/O ports of the PM1 control registers; 0: none */
+	u8 pm1_cnt_len;		/* bytes */
+	bool has_reset;		/* the FADT says how to reset the machine */
+	u8 reset_space;		/* 0 memory, 1 I/O, 2 PCI configuration */
+	u8 reset_value;
+	u64 reset_reg; /* address in that space */
+};
+
+/* Offset of the first valid RSDP in a piece of memory that starts on a 16-byte border; SIZE_MAX:
+ * none. */
+size_t acpi_rsdp_find(const void *mem, size_t size);
+
+/* A table by its signature ("APIC", "FACP"), by way of the RSDP's XSDT or RSDT. NULL, or what is
+ * wrong. */
+const char *acpi_table_find(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, const char *signature,
+			    const u8 **table, u32 *size);
+
+/*
+ * The CPUs in the MADT, by local APIC and x2APIC entries. NULL, or what is wrong, such as no MADT,
+ * no enabled CPU, more than 256.
+ */
+const char *acpi_madt_cpus(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, struct acpi_cpus *out);
+
+/* Power-off and reset registers in the FADT. NULL, or what is wrong. */
+const char *acpi_fadt(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, struct acpi_pm *out);
+
+#endif
