@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+# What runs inside the Linux guest: its programs, the hypercall module, the initrd. LINUX is a folder
+# as script/lib/linux.sh makes it: vmlinuz, the unpacked headers of the same kernel, bin/busybox.
+
+GUEST := $(BUILD)/guest
+GUEST_BIN := $(patsubst %,$(GUEST)/%,lamina-stats hostile tick)
+MUSL_CC ?= musl-gcc
+
+.PHONY: guest
+guest: $(GUEST)/initrd.gz $(GUEST)/vmlinuz-unpacked
+
+$(GUEST_BIN): $(GUEST)/%: tools/%.c include/hv/hypercall.h include/hv/exit_kinds.def guest/kmod/lamina_ioctl.h
+	@mkdir -p $(@D)
+	$(MUSL_CC) -std=gnu11 -O2 -static $(filter-out -Wundef,$(WARN)) -I. -Iinclude -idirafter /usr/include \
+		-idirafter /usr/include/x86_64-linux-gnu -o $@ $<
+	strip $@
+
+# Kbuild writes beside the sources, so it works on a copy.
+$(GUEST)/lamina.ko: guest/kmod/lamina.c guest/kmod/lamina_ioctl.h guest/kmod/Kbuild
+	@mkdir -p $(GUEST)/kmod
+	cp $^ $(GUEST)/kmod/
+	$(MAKE) -s -C $(LINUX)/headers M=$(abspath $(GUEST)/kmod) modules >$(GUEST)/kmod/log 2>&1 || \
+		{ cat $(GUEST)/kmod/log >&2; exit 1; }
+	strip --strip-debug -o $@ $(GUEST)/kmod/lamina.ko
+
+$(GUEST)/initrd.gz: guest/init $(GUEST_BIN) $(GUEST)/lamina.ko $(LINUX)/bin/busybox
+	rm -rf $(GUEST)/root
+	mkdir -p $(addprefix $(GUEST)/root/,bin dev lib proc sys)
+	cp $(LINUX)/bin/busybox $(GUEST_BIN) $(GUEST)/root/bin/
+	cp $(GUEST)/lamina.ko $(GUEST)/root/lib/
+	cp guest/init $(GUEST)/root/init
+	cd $(GUEST)/root && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet | gzip -9n >../initrd.gz
+
+$(GUEST)/vmlinuz-unpacked: $(LINUX)/vmlinuz guest/unpack.sh guest/unpacked.S
+	guest/unpack.sh $(LINUX)/vmlinuz $@

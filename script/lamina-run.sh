@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh disable=SC2154 # $top comes from ./lamina
+# ./lamina run
+set -eu
+. "$top/script/lib/common.sh"
+. "$top/script/lib/linux.sh"
+. "$top/script/lib/boot.sh"
+. "$top/script/lib/summary.sh"
+
+usage() {
+	cat <<-'EOF'
+		usage: lamina run [OPTION]...
+
+		Builds Lamina, gets Debian's Linux kernel, boots both in the Bochs emulator, and shows the
+		serial console. Linux ends in a shell where there is a terminal (Ctrl-] ends the machine);
+		otherwise it powers off after its checks, and a summary follows.
+
+		  --cpus N        CPUs, 1 to 8 (2)
+		  --memory M      memory in MiB, 128 to 16384 (512)
+		  --guest KIND    linux: Lamina starts the kernel itself (default);
+		                  bios: Lamina starts a second disk as the firmware would, and the GRUB there
+		                  starts the kernel
+		  --disk IMG      boot this raw disk image as the guest (implies --guest bios); the image
+		                  itself stays as it is
+		  --disk-write    let the guest write to the image
+		  --opt "..."     boot options for Lamina (lamina options lists them)
+		  --kernel FILE   another kernel (a bzImage) for the Linux guest
+		  --model M       CPU model of Bochs (corei7_skylake_x; lamina doctor lists them)
+		  --batch         no shell: power off after the checks and print the summary
+		  --gdb           start in Bochs's own debugger with Lamina's symbols (this Bochs has no stub
+		                  for gdb): "lb 0xADDR" breaks, "vmexitbp" stops at every VM exit, "c" goes on,
+		                  "info cpu" shows all. The serial console goes to build/run/serial.txt
+
+		Kernel, headers and busybox are kept in ~/.cache/lamina. Exits with 0 when the guest ran on
+		Lamina on every CPU and powered off, else 1.
+	EOF
+}
+
+cpus=2 memory=512 guest=linux disk='' hd_mode=volatile opt='' kernel='' model=corei7_skylake_x debug=''
+batch=1
+[ -t 0 ] && [ -t 1 ] && batch=''
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--help) usage && exit 0 ;;
+	--batch) batch=1 ;;
+	--gdb) debug=1 ;;
+	--disk-write) hd_mode=flat ;;
+	--cpus | --memory | --guest | --disk | --opt | --kernel | --model)
+		value "$@"
+		case $1 in
+		--cpus) number "$1" "$2" 1 8 && cpus=$2 ;;
+		--memory) number "$1" "$2" 128 16384 && memory=$2 ;;
+		--guest) guest=$2 ;;
+		--disk) disk=$2 guest=bios ;;
+		--opt) opt=$2 ;;
+		--kernel) kernel=$2 ;;
+		--model) model=$2 ;;
+		esac
+		shift
+		;;
+	*) die "run: unknown option '$1'; see lamina run --help" ;;
+	esac
+	shift
+done
+case $guest in linux | bios) ;; *) die "--guest is linux or bios, not '$guest'" ;; esac
+[ -z "$disk" ] || [ -r "$disk" ] || die "--disk: cannot read $disk"
+[ -z "$kernel" ] || [ -r "$kernel" ] || die "--kernel: cannot read $kernel"
+
+dir=$build/run
+mkdir -p "$dir"
+build_lamina
+run_make "$build/console"
+need_emulator
+bochs --help cpu 2>&1 | grep -qw "$model" || die "Bochs has no CPU model '$model'"
+
+append='console=ttyS0,115200 nokaslr mitigations=off cryptomgr.notests'
+[ -z "$batch" ] || append="$append lamina.batch lamina.do=stats"
+if [ -z "$disk" ]; then
+	build_guest
+	kernel=${kernel:-$build/guest/vmlinuz-unpacked}
+fi
+
+rom='' hd='' cd=''
+if [ "$guest" = linux ]; then
+	linux_on_lamina "$dir" "guest=linux $opt" "$append" "$kernel"
+	hd=$dir/lamina.img
+else
+	if [ -z "$disk" ]; then
+		linux_disk "$dir" "$append" "$kernel"
+		disk=$dir/linux.img
+	fi
+	disk_on_lamina "$dir" "guest=bios drive=hd0 $opt"
+	cd=$dir/lamina.img hd=$(readlink -f "$disk")
+fi
+
+stage "Bochs: $cpus CPUs, $memory MiB, $model; Linux takes about half a minute"
+log=$dir/serial.txt
+
+if [ -n "$debug" ]; then
+	com1="mode=file, dev=$log"
+	bochsrc >"$dir/bochsrc"
+	nm "$build/lamina.debug" | awk '$2 ~ /[TtDdBb]/ { print $1, $3 }' >"$dir/symbols"
+	echo "ldsym global \"$dir/symbols\"" >"$dir/go.rc"
+	stage "the serial console goes to $log"
+	cd "$dir"
+	exec bochs -q -f bochsrc -rc go.rc
+fi
+# Bochs itself expands the variable
+com1='mode=socket-client, dev=localhost:$CONSOLE_PORT'
+bochsrc >"$dir/bochsrc"
+bochs_commands >"$dir/go.rc"
+set -- --log "$log" --stage GRUB= --stage 'Lamina=lamina: ' --stage 'guest=lamina: guest ' \
+	--stage 'kernel=[    0.0' --stage 'userspace=guest: userspace'
+[ -n "$batch" ] || set -- --type "$@"
+how=0
+cd "$dir"
+"$build/console" "$@" -- sh -c 'exec bochs -q -f bochsrc -rc go.rc >bochs.txt 2>&1' || how=$?
+case $how in
+0) ;;
+2) echo && stage 'ended by Ctrl-]' ;;
+*) die "the console failed ($how)" ;;
+esac
+summary "$log" "$cpus"

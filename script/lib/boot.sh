@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# GRUB images and the emulator. The images are hybrids: the same file is a CD and a hard disk.
+
+need_emulator() {
+	need 'make bootable images' grub-common=grub-mkrescue grub-pc-bin=/usr/lib/grub/i386-pc xorriso \
+		mtools=mformat
+	need 'emulate a machine with VT-x' bochs bochsbios=/usr/share/bochs/BIOS-bochs-latest
+}
+
+# grub_head: the first lines of a grub.cfg that talks to COM1
+grub_head() {
+	cat <<-'EOF'
+		set timeout=0
+		serial --unit=0 --speed=115200
+		terminfo serial dumb
+		terminal_output serial
+	EOF
+}
+
+# grub_image OUT GRUB_CFG NAME=FILE...: a GRUB image with these files in its root
+grub_image() {
+	out=$1 cfg=$2
+	shift 2
+	grub-mkrescue -d /usr/lib/grub/i386-pc -o "$out" "boot/grub/grub.cfg=$cfg" "$@" \
+		>"$out.log" 2>&1 || die "grub-mkrescue failed: $(tail -n 1 "$out.log")"
+	rm "$out.log"
+	# whole cylinders of 16 x 63 sectors, as the emulator wants of a disk
+	truncate -s %516096 "$out"
+}
+
+# bochsrc: the configuration of a machine, on stdout, from the variables model cpus memory (MiB) rom
+# (empty: Bochs's own) com1 (Bochs's options) hd hd_mode cd, those not needed empty. One instruction is
+# one tick on every CPU, and the clock starts at a fixed time: runs repeat exactly.
+bochsrc() {
+	host=$memory
+	[ "$host" -le 1024 ] || host=1024
+	cat <<-EOF
+		display_library: rfb, options="timeout=0"
+		sound: driver=dummy
+		cpu: model=$model, count=$cpus, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=1
+		memory: guest=$memory, host=$host
+		romimage: file=${rom:-/usr/share/bochs/BIOS-bochs-latest}, options=fastboot
+		vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+		com1: enabled=1, $com1
+		clock: sync=none, time0=946681200
+		panic: action=fatal
+		error: action=report
+		info: action=ignore
+	EOF
+	[ -z "$hd" ] || echo "ata0-master: type=disk, path=\"$hd\", mode=${hd_mode:-volatile}"
+	[ -z "$cd" ] || echo "ata1-master: type=cdrom, path=\"$cd\", status=inserted"
+	if [ -n "$cd" ]; then echo 'boot: cdrom'; else echo 'boot: disk'; fi
+}
+
+# What a debugger build of Bochs is told to do: go on, also after a triple fault.
+bochs_commands() {
+	printf 'c\nc\nc\n'
+}
+
+# linux_on_lamina DIR OPTIONS APPEND KERNEL: DIR/lamina.img, whose GRUB loads Lamina with KERNEL as guest
+linux_on_lamina() {
+	{
+		grub_head
+		echo "multiboot2 /lamina.elf $2"
+		echo "module2 /vmlinuz $3"
+		echo "module2 /initrd.gz"
+		echo "boot"
+	} >"$1/lamina.cfg"
+	grub_image "$1/lamina.img" "$1/lamina.cfg" "lamina.elf=$build/lamina.elf" "vmlinuz=$4" \
+		"initrd.gz=$build/guest/initrd.gz"
+}
+
+# linux_disk DIR APPEND KERNEL: DIR/linux.img, a disk whose own GRUB boots KERNEL
+linux_disk() {
+	{
+		grub_head
+		echo "echo guest: GRUB"
+		echo "linux /vmlinuz $2"
+		echo "initrd /initrd.gz"
+		echo "boot"
+	} >"$1/linux.cfg"
+	grub_image "$1/linux.img" "$1/linux.cfg" "vmlinuz=$3" "initrd.gz=$build/guest/initrd.gz"
+}
+
+# disk_on_lamina DIR OPTIONS: DIR/lamina.img, a CD whose GRUB loads Lamina to boot the first hard disk
+disk_on_lamina() {
+	{
+		grub_head
+		echo "multiboot2 /lamina.elf $2"
+		echo "module2 (hd0)+1"
+		echo "boot"
+	} >"$1/lamina.cfg"
+	grub_image "$1/lamina.img" "$1/lamina.cfg" "lamina.elf=$build/lamina.elf"
+}

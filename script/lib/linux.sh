@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# Debian's kernel and busybox for the guest, from their packages; nothing of it is installed on the host.
+
+# real_package META: the newest package that a meta package stands for
+real_package() {
+	apt-cache depends "$1" 2>/dev/null | sed -n 's/^ *Depends: *//p' | head -n 1
+}
+
+# fetch DIR PACKAGE...: downloads and unpacks packages into DIR
+fetch() {
+	dir=$1
+	shift
+	mkdir -p "$dir/deb"
+	(cd "$dir/deb" && apt-get download "$@") >"$cache/apt.log" 2>&1 ||
+		die "apt-get could not download $*: $(tail -n 1 "$cache/apt.log")"
+	for deb in "$dir"/deb/*.deb; do
+		case $deb in
+		*/linux-image-*) dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir" ./boot ;;
+		*) dpkg-deb -x "$deb" "$dir" ;;
+		esac
+	done
+	rm -r "$dir/deb"
+}
+
+# Sets $linux to a folder with vmlinuz, headers/ and bin/busybox of Debian's newest kernel (amd64). A kernel that was
+# fetched before is used again; remove the folder to get a newer one.
+get_linux() {
+	linux=$(find "$cache" -maxdepth 1 -name 'linux-[0-9]*' 2>/dev/null | sort -V | tail -n 1)
+	[ -z "$linux" ] || return 0
+	need "fetch Debian's kernel" apt=apt-cache dpkg=dpkg-deb
+	apt_update
+	image=$(real_package linux-image-amd64)
+	[ -n "$image" ] || die 'apt knows no linux-image-amd64: this needs the Debian archive for amd64'
+	version=${image#linux-image-}
+	stage "fetching $image, its headers and busybox-static (82 MB, once) to $cache"
+	tmp=$cache/tmp.$$
+	rm -rf "$tmp"
+	headers=linux-headers-$version
+	kbuild=$(apt-cache depends "$headers" | sed -n 's/^ *Depends: *\(linux-kbuild-.*\)/\1/p' | head -n 1)
+	fetch "$tmp" "$image" "$headers" "linux-headers-${version%-amd64}-common" "$kbuild" \
+		busybox-static
+	mv "$tmp/boot/vmlinuz-$version" "$tmp/vmlinuz"
+	ln -s "usr/src/$headers" "$tmp/headers"
+	linux=$cache/linux-$version
+	# the only path in there that holds for an installed package alone
+	sed -i "s,^include /usr/src,include $linux/usr/src," "$tmp/headers/Makefile"
+	mv "$tmp" "$linux"
+}
+
+# Builds build/guest: initrd.gz and the kernel. Sets $linux.
+build_guest() {
+	need_build
+	need "build the guest's programs" musl-tools=musl-gcc linux-libc-dev=/usr/include/linux/ioctl.h \
+		gcc-12
+	need 'make the initrd' cpio gzip
+	need 'unpack the kernel' xz-utils=xz
+	get_linux
+	run_make guest LINUX="$linux"
+	stage "guest: Debian's kernel ${linux##*/linux-} and our initrd"
+}

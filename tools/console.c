@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The terminal of an emulated machine. Starts a command (the emulator), accepts its serial line on
+ * a TCP port whose number the command finds in CONSOLE_PORT, shows what comes, and sends what is
+ * typed.
+ *
+ * console [--type] [--log FILE] [--timeout SECONDS] [--stage NAME=PREFIX]... -- COMMAND...
+ *
+ * --type: the terminal's input goes to the machine; Ctrl-] ends it. --stage: when the first line
+ * comes that starts with PREFIX, a line with NAME and the time since the start goes before it.
+ * Exit codes: 0 the command ended, 1 an error, 2 ended by Ctrl-], 3 by the time limit.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_STAGES 8
+#define KEY_END	   0x1d /* Ctrl-] */
+#define POLL_MS	   100
+
+enum { ENDED = 0, ERROR = 1, BY_KEY = 2, BY_TIME = 3 };
+
+struct stage {
+	const char *name, *prefix;
+	bool seen;
+};
+
+static struct stage stages[MAX_STAGES];
+static size_t n_stages;
+static FILE *log_file;
+static struct termios tty_before;
+static bool tty_changed;
+static struct timespec start;
+
+static void tty_restore(void)
+{
+	if (tty_changed)
+		tcsetattr(0, TCSADRAIN, &tty_before);
+	tty_changed = false;
+}
+
+_Noreturn static void die(const char *what)
+{
+	fprintf(stderr, "console: %s: %s\n", what, strerror(errno));
+	exit(ERROR);
+}
+
+_Noreturn static void usage(void)
+{
+	fprintf(stderr, "usage: console [--type] [--log FILE] [--timeout SECONDS] "
+			"[--stage NAME=PREFIX]... -- COMMAND...\n");
+	exit(ERROR);
+}
+
+static double elapsed(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - start.tv_sec) + (double)(now.tv_nsec - start.tv_nsec) / 1e9;
+}
+
+static void tty_raw(void)
+{
+	struct termios raw;
+
+	if (tcgetattr(0, &tty_before))
+		die("the terminal");
+	tty_changed = true;
+	atexit(tty_restore);
+	raw = tty_before;
+	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO | ISIG | IEXTEN);
+	raw.c_iflag &= ~(tcflag_t)(IXON | ICRNL);
+	tcsetattr(0, TCSADRAIN, &raw);
+}
+
+static void announce(struct stage *s)
+{
+	const char *on = isatty(1) ? "\033[36m" : "", *off = isatty(1) ? "\033[0m" : "";
+
+	s->seen = true;
+	printf("%s[%7.1fs]%s %s\n", on, elapsed(), off, s->name);
+}
+
+/* Can the @n bytes at @line become a stage's first line? Announces the stage when they have. */
+static bool may_be_stage(const char *line, size_t n)
+{
+	bool may = false;
+
+	for (size_t i = 0; i < n_stages; i++) {
+		struct stage *s = &stages[i];
+		size_t want = strlen(s->prefix);
+
+		if (s->seen)
+			continue;
+		if (n >= want && !memcmp(line, s->prefix, want))
+			announce(s);
+		else if (n < want && !memcmp(line, s->prefix, n))
+			may = true;
+	}
+	return may;
+}
+
+/* Shows what the machine sent. The start of a line is held back while it may announce a stage. */
+static void show(const char *bytes, size_t n)
+{
+	static char held[128];
+	static size_t n_held;
+	static bool in_line;
+
+	for (size_t i = 0; i < n; i++) {
+		if (log_file)
+			fputc(bytes[i], log_file);
+		held[n_held++] = bytes[i];
+		if (!in_line && bytes[i] != '\n' && n_held < sizeof(held) &&
+		    may_be_stage(held, n_held))
+			continue;
+		fwrite(held, 1, n_held, stdout);
+		n_held = 0;
+		in_line = bytes[i] != '\n';
+	}
+	fflush(stdout);
+	if (log_file)
+		fflush(log_file);
+}
+
+/* Listens on any free port of this machine; puts its number into the environment. */
+static int listen_anywhere(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char port[8];
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, len) || listen(fd, 1) ||
+	    getsockname(fd, (struct sockaddr *)&a, &len))
+		die("a TCP port for the serial line");
+	snprintf(port, sizeof(port), "%u", ntohs(a.sin_port));
+	setenv("CONSOLE_PORT", port, 1);
+	return fd;
+}
+
+static pid_t start_command(char **argv)
+{
+	pid_t pid = fork();
+	int null;
+
+	if (pid)
+		return pid;
+	null = open("/dev/null", O_RDONLY);
+	dup2(null, 0);
+	/* Ctrl-C is the guest's, not the emulator's */
+	setpgid(0, 0);
+	execvp(argv[0], argv);
+	_exit(127);
+}
+
+/* What was typed goes to the machine. False: the user ends it. */
+static bool type(int line)
+{
+	char keys[64];
+	ssize_t n = read(0, keys, sizeof(keys));
+
+	if (n <= 0)
+		return false;
+	if (memchr(keys, KEY_END, (size_t)n))
+		return false;
+	return write(line, keys, (size_t)n) == n || errno == EAGAIN;
+}
+
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = {.si_pid = 0};
+
+	return !waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid == pid;
+}
+
+/* Carries bytes until the machine ends (its line closes, or it never opened one), or someone ends
+ * it. */
+static int carry(int listener, pid_t pid, bool typing, double limit)
+{
+	struct pollfd p[2] = {{.fd = listener, .events = POLLIN},
+			      {.fd = typing ? 0 : -1, .events = POLLIN}};
+	int line = -1;
+	char buf[4096];
+	ssize_t n;
+
+	for (;;) {
+		if (limit > 0 && elapsed() > limit)
+			return BY_TIME;
+		if (poll(p, 2, POLL_MS) < 0 && errno != EINTR)
+			die("poll");
+		if (p[0].revents && line < 0) {
+			line = p[0].fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		} else if (p[0].revents) {
+			n = read(line, buf, sizeof(buf));
+			if (n <= 0)
+				return ENDED;
+			show(buf, (size_t)n);
+		} else if (line < 0 && has_ended(pid)) {
+			return ENDED;
+		}
+		if (p[1].revents && line >= 0 && !type(line))
+			return BY_KEY;
+	}
+}
+
+static void add_stage(char *arg)
+{
+	char *eq = strchr(arg, '=');
+
+	if (!eq || n_stages == MAX_STAGES)
+		usage();
+	*eq = '\0';
+	stages[n_stages++] = (struct stage){.name = arg, .prefix = eq + 1};
+}
+
+int main(int argc, char **argv)
+{
+	bool typing = false;
+	double limit = 0;
+	int listener, how, i;
+	pid_t pid;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+		if (!strcmp(argv[i], "--type"))
+			typing = true;
+		else if (!strcmp(argv[i], "--log") && i + 1 < argc)
+			log_file = fopen(argv[++i], "w");
+		else if (!strcmp(argv[i], "--timeout") && i + 1 < argc)
+			limit = atof(argv[++i]);
+		else if (!strcmp(argv[i], "--stage") && i + 1 < argc)
+			add_stage(argv[++i]);
+		else
+			usage();
+	}
+	if (i + 1 >= argc)
+		usage();
+	signal(SIGPIPE, SIG_IGN);
+	listener = listen_anywhere();
+	pid = start_command(argv + i + 1);
+	if (pid < 0)
+		die(argv[i + 1]);
+	if (typing)
+		tty_raw();
+	how = carry(listener, pid, typing, limit);
+	if (how != ENDED)
+		kill(-pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	tty_restore();
+	return how;
+}
