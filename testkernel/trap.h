@@ -8,6 +8,8 @@
 #include "x86/vector.h"
 #include "testkernel/layout.h"
 
+#define VECTOR_NM 7 /* no device: x87 with CR0.TS or EM */
+
 enum reg { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
 
 struct trap_frame {  /* as trap.S pushes it */
