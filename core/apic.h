@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* This CPU's real local APIC, in whichever mode the guest has put it (Intel SDM vol. 3A, chapter 11). */
+#ifndef CORE_APIC_H
+#define CORE_APIC_H
+
+#include "hv/types.h"
+
+bool apic_is_x2(void);
+u64 apic_base(void); /* physical address of the xAPIC page */
+u32 apic_id(void);
+u32 apic_read(u32 reg);
+void apic_write(u32 reg, u32 value);
+
+/* Send an IPI to the CPU with APIC ID `dest`; the guest's ICR is as before when this returns. */
+void apic_send(u32 dest, u32 icr_lo);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every exit comes here. Hypapps are asked first, in the order of hypapp/list.c; then the table below.
+ * This file alone moves RIP.
+ */
+#include "core/exit.h"
+
+#include "core/core.h"
+#include "core/exit_handlers.h"
+#include "core/log.h"
+#include "hv/hypapp.h"
+#include "x86/cr.h"
+#include "x86/seg.h"
+#include "x86/vector.h"
+
+static enum exit_answer inject(struct vcpu *v, u8 vector, bool has_error)
+{
+	backend->inject(v, (struct event){.type = EVENT_EXCEPTION,
+					  .vector = vector,
+					  .has_error = has_error});
+	return EXIT_INJECTED;
+}
+
+enum exit_answer inject_gp(struct vcpu *v)
+{
+	return inject(v, VECTOR_GP, true);
+}
+
+enum exit_answer inject_ud(struct vcpu *v)
+{
+	return inject(v, VECTOR_UD, false);
+}
+
+u32 guest_cpl(struct vcpu *v)
+{
+	return SEG_AR_DPL(backend->state_get(v, REG_SEG(SEG_SS, SEG_AR)));
+}
+
+u64 guest_cr(struct vcpu *v, enum cr_name cr)
+{
+	struct crm_cr c = {
+		.hw = backend->state_get(v, cr == CR_0 ? REG_CR0 : REG_CR4),
+		.shadow = backend->state_get(v, cr == CR_0 ? REG_CR0_SHADOW : REG_CR4_SHADOW),
+		.owned = backend->state_get(v, cr == CR_0 ? REG_CR0_OWNED : REG_CR4_OWNED),
+	};
+
+	return crm_read(&c);
+}
+
+/* VMX and SVM instructions, GETSEC: what the CPU without them gives. */
+static enum exit_answer no_such_insn(struct vcpu *v, const struct exit *x)
+{
+	(void)x;
+	return inject_ud(v);
+}
+
+/* INVD would lose what Lamina has in the cache: write it back instead (Intel SDM vol. 2A, INVD). */
+static enum exit_answer exit_invd(struct vcpu *v, const struct exit *x)
+{
+	(void)v;
+	(void)x;
+	wbinvd();
+	return EXIT_ADVANCE;
+}
+
+/* Nothing is to be done but go on: the log and the counters have it. */
+static enum exit_answer carry_on(struct vcpu *v, const struct exit *x)
+{
+	(void)v;
+	(void)x;
+	return EXIT_RETRY;
+}
+
+static enum exit_answer exit_exception(struct vcpu *v, const struct exit *x)
+{
+	bool has_error = x->vector < VECTOR_COUNT && (VECTOR_ERROR_CODES >> x->vector & 1);
+
+	return inject(v, (u8)x->vector, has_error);
+}
+
+static enum exit_answer (*const handler[EXIT_KINDS])(struct vcpu *, const struct exit *) = {
+	[EXIT_CR] = exit_cr,
+	[EXIT_CPUID] = exit_cpuid,
+	[EXIT_RDMSR] = exit_rdmsr,
+	[EXIT_WRMSR] = exit_wrmsr,
+	[EXIT_PORT] = exit_port,
+	[EXIT_SLAT] = exit_slat,
+	[EXIT_EXCEPTION] = exit_exception,
+	[EXIT_NMI] = exit_nmi,
+	[EXIT_NMI_WINDOW] = carry_on,
+	[EXIT_INTR] = carry_on,
+	[EXIT_INIT] = exit_init,
+	[EXIT_SIPI] = exit_sipi,
+	[EXIT_XSETBV] = exit_xsetbv,
+	[EXIT_INVD] = exit_invd,
+	[EXIT_HYPERCALL] = exit_hypercall,
+	[EXIT_VIRT_INSN] = no_such_insn,
+	[EXIT_TASK_SWITCH] = no_such_insn,
+	[EXIT_SHUTDOWN] = exit_shutdown,
+	[EXIT_STEP] = carry_on,
+	[EXIT_UNKNOWN] = no_such_insn,
+};
+
+void exit_dispatch(struct vcpu *v, const struct exit *x)
+{
+	enum exit_answer a = EXIT_PASS;
+
+	log_exit(pcpu_of(v), x);
+	for (const struct hypapp *const *h = hypapp_list; *h && a == EXIT_PASS; h++)
+		if ((*h)->on_exit)
+			a = (*h)->on_exit(v, x);
+	if (a == EXIT_PASS)
+		a = handler[x->kind](v, x);
+	if (a == EXIT_ADVANCE)
+		backend->advance(v, x);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* CPUID: the machine's own answers, less what the guest cannot have (Intel SDM vol. 2A, CPUID). */
+#include "core/core.h"
+#include "core/exit_handlers.h"
+#include "x86/cpuid.h"
+#include "x86/cr.h"
+#include "x86/insn.h"
+
+/* "LaminaLamina" in EBX, ECX, EDX */
+#define NAME_EBX 0x696d614cu
+#define NAME_ECX 0x614c616eu
+#define NAME_EDX 0x616e696du
+
+static void leaf_1(struct vcpu *v, struct cpuid *c)
+{
+	c->ecx &= ~(CPUID_1_ECX_VMX | CPUID_1_ECX_SMX | CPUID_1_ECX_OSXSAVE);
+	if ((c->ecx & CPUID_1_ECX_XSAVE) && (guest_cr(v, CR_4) & CR4_OSXSAVE))
+		c->ecx |= CPUID_1_ECX_OSXSAVE;
+	if (machine.opt.cpuid == OPT_CPUID_LAMINA)
+		c->ecx |= CPUID_1_ECX_HYPERVISOR;
+}
+
+static void leaf_7(struct vcpu *v, struct cpuid *c)
+{
+	c->ebx &= ~(CPUID_7_EBX_SGX | CPUID_7_EBX_PT);
+	c->ecx &= ~(CPUID_7_ECX_OSPKE | CPUID_7_ECX_KL | CPUID_7_ECX_ENQCMD);
+	if ((c->ecx & CPUID_7_ECX_PKU) && (guest_cr(v, CR_4) & CR4_PKE))
+		c->ecx |= CPUID_7_ECX_OSPKE;
+}
+
+enum exit_answer exit_cpuid(struct vcpu *v, const struct exit *x)
+{
+	u32 leaf = (u32)v->gpr[GPR_RAX];
+	struct cpuid c;
+
+	(void)x;
+	if (leaf == CPUID_HV_BASE && machine.opt.cpuid == OPT_CPUID_LAMINA) {
+		c = (struct cpuid){CPUID_HV_BASE, NAME_EBX, NAME_ECX, NAME_EDX};
+	} else {
+		c = cpuid(leaf, (u32)v->gpr[GPR_RCX]);
+		if (leaf == 1)
+			leaf_1(v, &c);
+		else if (leaf == 7 && (u32)v->gpr[GPR_RCX] == 0)
+			leaf_7(v, &c);
+		else if (leaf == 0x80000001)
+			c.ecx &= ~CPUID_80000001_ECX_SVM;
+	}
+	v->gpr[GPR_RAX] = c.eax;
+	v->gpr[GPR_RBX] = c.ebx;
+	v->gpr[GPR_RCX] = c.ecx;
+	v->gpr[GPR_RDX] = c.edx;
+	return EXIT_ADVANCE;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* VMCALL and VMMCALL. What is no call of ours, or not from CPL 0, is the #UD of the bare machine. */
+#include "core/core.h"
+#include "core/exit_handlers.h"
+#include "core/sipi.h"
+#include "core/version.h"
+#include "hv/hypapp.h"
+#include "hv/hypercall.h"
+
+static enum exit_answer answer64(struct vcpu *v, u64 value)
+{
+	v->gpr[GPR_RAX] = 0;
+	v->gpr[GPR_RBX] = (u32)value;
+	v->gpr[GPR_RCX] = value >> 32;
+	return EXIT_ADVANCE;
+}
+
+static enum exit_answer hc_info(struct vcpu *v)
+{
+	switch ((u32)v->gpr[GPR_RCX]) {
+	case HC_INFO_HV_BASE: return answer64(v, machine.hv_base);
+	case HC_INFO_HV_SIZE: return answer64(v, machine.hv_size);
+	case HC_INFO_LOW_BASE: return answer64(v, machine.low_base);
+	case HC_INFO_LOW_SIZE: return answer64(v, machine.low_size);
+	case HC_INFO_START_TSC: return answer64(v, machine.start_tsc);
+	case HC_INFO_PROTECTED: return answer64(v, machine.protected);
+	case HC_INFO_LAPIC_TRAPPED: return answer64(v, sipi_trapping());
+	default: v->gpr[GPR_RAX] = HC_ERANGE; return EXIT_ADVANCE;
+	}
+}
+
+static enum exit_answer hc_probe(struct vcpu *v)
+{
+	v->gpr[GPR_RAX] = HC_PROBE_ANSWER;
+	v->gpr[GPR_RBX] = LAMINA_VERSION;
+	v->gpr[GPR_RCX] = v->index;
+	v->gpr[GPR_RDX] = cpu_count;
+	return EXIT_ADVANCE;
+}
+
+enum exit_answer exit_hypercall(struct vcpu *v, const struct exit *x)
+{
+	u32 number = (u32)v->gpr[GPR_RAX];
+	enum exit_answer a = EXIT_PASS;
+
+	(void)x;
+	if (guest_cpl(v) != 0)
+		return inject_ud(v);
+	if (number == HC_PROBE)
+		return hc_probe(v);
+	if (number == HC_INFO)
+		return hc_info(v);
+	for (const struct hypapp *const *h = hypapp_list; *h && a == EXIT_PASS; h++)
+		if ((*h)->hypercall)
+			a = (*h)->hypercall(v, number);
+	return a == EXIT_PASS ? inject_ud(v) : a;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * RDMSR and WRMSR of the few MSRs that are guarded, and of those outside the bitmap's ranges. All others
+ * are the machine's own, #GP included (Intel SDM vol. 4).
+ */
+#include "core/msr.h"
+
+#include "core/apic.h"
+#include "core/core.h"
+#include "core/exit_handlers.h"
+#include "core/mp.h"
+#include "core/mtrr.h"
+#include "core/sipi.h"
+#include "core/slat.h"
+#include "x86/insn.h"
+#include "x86/msr.h"
+#include "x86/paging.h"
+
+/* Features hidden in CPUID: their MSRs are not there. */
+static bool is_absent(u32 msr)
+{
+	return (msr >= MSR_VMX_BASIC && msr <= MSR_VMX_LAST) || msr == MSR_SMM_MONITOR_CTL ||
+	       (msr >= MSR_RTIT_FIRST && msr <= MSR_RTIT_LAST) ||
+	       (msr >= MSR_RTIT_ADDR_FIRST && msr <= MSR_RTIT_ADDR_LAST);
+}
+
+static enum exit_answer give(struct vcpu *v, u64 value)
+{
+	v->gpr[GPR_RAX] = (u32)value;
+	v->gpr[GPR_RDX] = value >> 32;
+	return EXIT_ADVANCE;
+}
+
+enum exit_answer exit_rdmsr(struct vcpu *v, const struct exit *x)
+{
+	u32 msr = (u32)v->gpr[GPR_RCX];
+	u64 value;
+
+	(void)x;
+	if (is_absent(msr))
+		return inject_gp(v);
+	if (msr == MSR_FEATURE_CONTROL)
+		return give(v, FEATURE_CONTROL_LOCK);
+	return rdmsr_safe(msr, &value) ? give(v, value) : inject_gp(v);
+}
+
+/* The local APIC may move or change its mode, but not onto our memory (V4 of the requirements). */
+static enum exit_answer write_apic_base(struct vcpu *v, u64 value)
+{
+	if (is_ours(value & PTE_ADDR, PAGE_SIZE) || !wrmsr_safe(MSR_APIC_BASE, value))
+		return inject_gp(v);
+	mp_publish_apic(pcpu_of(v));
+	sipi_apic_moved();
+	return EXIT_ADVANCE;
+}
+
+/* The CPU itself judges and keeps the value; the second-level tables follow. The system must write the
+ * MTRRs of every CPU, so every CPU comes by here to flush (Intel SDM vol. 3A, 12.11.8). */
+static enum exit_answer write_mtrr(struct vcpu *v, u32 msr, u64 value)
+{
+	struct mtrr_state s;
+
+	if (!wrmsr_safe(msr, value))
+		return inject_gp(v);
+	mtrr_read(&s);
+	slat_set_mtrr(&s);
+	backend->tlb_flush(v, true);
+	return EXIT_ADVANCE;
+}
+
+enum exit_answer exit_wrmsr(struct vcpu *v, const struct exit *x)
+{
+	u32 msr = (u32)v->gpr[GPR_RCX];
+	u64 value = (u32)v->gpr[GPR_RAX] | v->gpr[GPR_RDX] << 32;
+
+	(void)x;
+	if (is_absent(msr) || msr == MSR_FEATURE_CONTROL)
+		return inject_gp(v);
+	if (msr == MSR_BIOS_UPDT_TRIG) /* a microcode update could change the CPU under us */
+		return EXIT_ADVANCE;
+	if (msr == MSR_APIC_BASE)
+		return write_apic_base(v, value);
+	if (msr == MSR_X2APIC_ICR)
+		return sipi_write_x2icr(v, value);
+	if (mtrr_is(msr))
+		return write_mtrr(v, msr, value);
+	return wrmsr_safe(msr, value) ? EXIT_ADVANCE : inject_gp(v);
+}
+
+void msr_trap_init(void)
+{
+	backend->trap_msr(MSR_FEATURE_CONTROL, true, true);
+	backend->trap_msr(MSR_SMM_MONITOR_CTL, true, true);
+	backend->trap_msr(MSR_BIOS_UPDT_TRIG, false, true);
+	backend->trap_msr(MSR_APIC_BASE, false, true);
+	for (u32 m = MSR_VMX_BASIC; m <= MSR_VMX_LAST; m++)
+		backend->trap_msr(m, true, true);
+	for (u32 m = MSR_RTIT_FIRST; m <= MSR_RTIT_LAST; m++)
+		backend->trap_msr(m, true, true);
+	for (u32 m = MSR_RTIT_ADDR_FIRST; m <= MSR_RTIT_ADDR_LAST; m++)
+		backend->trap_msr(m, true, true);
+	for (u32 m = MSR_MTRR_PHYSBASE0; m <= MSR_MTRR_DEF_TYPE; m++)
+		if (mtrr_is(m))
+			backend->trap_msr(m, false, true);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one guarded port is ACPI's PM1 control register: setting SLP_EN there is the guest's power-off or
+ * suspend, and our last chance to speak (ACPI specification 6.4, 4.8.3.2.1).
+ */
+#include "core/port.h"
+
+#include "core/core.h"
+#include "core/exit_handlers.h"
+#include "core/serial.h"
+#include "core/page.h"
+#include "hv/hypapp.h"
+#include "lib/fmt.h"
+#include "x86/insn.h"
+
+#define PM1_SLP_EN BIT(13)
+
+static u32 port_in(u16 port, u32 size)
+{
+	if (size == 1)
+		return inb(port);
+	return size == 2 ? inw(port) : inl(port);
+}
+
+static void port_out(u16 port, u32 size, u32 value)
+{
+	if (size == 1)
+		outb(port, (u8)value);
+	else if (size == 2)
+		outw(port, (u16)value);
+	else
+		outl(port, value);
+}
+
+static void report(void)
+{
+	say("power-off at tick %" FMT64 "u, guest started at tick %" FMT64 "u", rdtsc(),
+	    machine.start_tsc);
+	say("memory used: %u KiB of %u KiB", (u32)(page_used() / 1024),
+	    (u32)(machine.hv_size / 1024));
+	for (const struct hypapp *const *h = hypapp_list; *h; h++)
+		if ((*h)->report)
+			(*h)->report(say_line);
+}
+
+/* SLP_EN is bit 13: in the register's second byte. */
+static bool sets_slp_en(const struct exit *x, u32 value)
+{
+	u32 at = x->port.port - machine.pm.pm1a_cnt;
+
+	return at < 2 && (value << 8 * at & PM1_SLP_EN);
+}
+
+enum exit_answer exit_port(struct vcpu *v, const struct exit *x)
+{
+	u32 size = x->port.size;
+	u64 mask = size == 4 ? 0xffffffff : BIT(8 * size) - 1;
+	u64 rax = v->gpr[GPR_RAX];
+
+	/* string I/O to a power-management port: no system does it; let it run unseen from now on */
+	if (x->port.string) {
+		port_trap_power(false);
+		return EXIT_RETRY;
+	}
+	if (x->port.in) {
+		u32 value = port_in(x->port.port, size);
+
+		/* a 32-bit result clears the upper half of RAX, smaller ones leave the rest alone */
+		v->gpr[GPR_RAX] = size == 4 ? value : (rax & ~mask) | (value & mask);
+		return EXIT_ADVANCE;
+	}
+	if (sets_slp_en(x, (u32)(rax & mask)))
+		report();
+	port_out(x->port.port, size, (u32)rax);
+	return EXIT_ADVANCE;
+}
+
+void port_trap_power(bool on)
+{
+	for (u32 i = 0; machine.pm.pm1a_cnt && i < 2; i++)
+		backend->trap_port((u16)(machine.pm.pm1a_cnt + i), on);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* A triple fault: hardware would reset the machine (Intel SDM vol. 3A, 6.15). */
+#include "core/core.h"
+#include "core/exit_handlers.h"
+#include "core/panic.h"
+#include "core/serial.h"
+#include "lib/fmt.h"
+#include "x86/insn.h"
+
+#define RESET_PORT    0xcf9 /* of Intel's chipsets since the 430: 6 is a hard reset */
+#define KBC_COMMAND   0x64
+#define KBC_RESET     0xfe
+
+enum exit_answer exit_shutdown(struct vcpu *v, const struct exit *x)
+{
+	if (machine.opt.shutdown == OPT_SHUTDOWN_PANIC)
+		panic("the guest shut CPU %u down (triple fault) at RIP %" FMT64 "x", v->index,
+		      x->rip);
+	say("the guest shut CPU %u down (triple fault) at RIP %" FMT64 "x; resetting the machine",
+	    v->index, x->rip);
+	outb(RESET_PORT, 2);
+	outb(RESET_PORT, 6);
+	outb(KBC_COMMAND, KBC_RESET);
+	for (;;)
+		cpu_halt();
+}

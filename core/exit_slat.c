@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guest-physical accesses that the second-level tables refuse: our own memory, the trapped local APIC page,
+ * and devices above RAM that are mapped when first touched.
+ */
+#include "core/apic.h"
+#include "core/core.h"
+#include "core/exit_handlers.h"
+#include "core/gmem.h"
+#include "core/panic.h"
+#include "core/sipi.h"
+#include "core/slat.h"
+#include "lib/fmt.h"
+#include "lib/insn.h"
+
+static u64 reg_operand(struct vcpu *v, const struct insn_reg *r)
+{
+	u64 value = r->number == GPR_RSP ? backend->state_get(v, REG_RSP) : v->gpr[r->number];
+
+	return r->high ? value >> 8 : value;
+}
+
+/* The value that the instruction stores at its memory operand, which holds `old`. False: it is none of
+ * those a system uses to write to a local APIC. */
+static bool stored_value(struct vcpu *v, const struct insn *i, u32 old, u32 *out)
+{
+	u32 src = i->form == INSN_FORM_RM_IMM ? (u32)i->imm : (u32)reg_operand(v, &i->reg);
+
+	switch (i->op) {
+	case INSN_MOV:
+	case INSN_XCHG: *out = src; return true;
+	case INSN_OR: *out = old | src; return true;
+	case INSN_AND: *out = old & src; return true;
+	case INSN_XOR: *out = old ^ src; return true;
+	case INSN_ADD: *out = old + src; return true;
+	case INSN_SUB: *out = old - src; return true;
+	case INSN_STOS: *out = (u32)v->gpr[GPR_RAX]; return !i->rep;
+	default: return false;
+	}
+}
+
+/* What the instruction leaves in registers: XCHG's old value, STOS's moved pointer. */
+static void write_back(struct vcpu *v, const struct insn *i, u32 old)
+{
+	bool down = backend->state_get(v, REG_RFLAGS) & BIT(10);
+
+	if (i->op == INSN_XCHG)
+		v->gpr[i->reg.number] = old;
+	if (i->op == INSN_STOS)
+		v->gpr[GPR_RDI] += down ? -4 : 4;
+}
+
+/*
+ * A write to the trapped local APIC page. 32-bit stores are carried out here; for what no system does
+ * (other sizes, other instructions) the trap gives way, so that the guest gets what hardware gives it.
+ */
+static enum exit_answer apic_write_exit(struct vcpu *v, const struct exit *x)
+{
+	u32 reg = x->slat.gpa.v & (PAGE_SIZE - 1);
+	u8 code[INSN_MAX_BYTES];
+	size_t n = gmem_fetch(v, x->rip, code, sizeof(code));
+	struct exit done = *x;
+	struct insn insn;
+	u32 old, value;
+	int length = insn_decode(code, n, gmem_code_mode(v), &insn);
+
+	if (!sipi_trapping()) /* another CPU has just lifted the trap */
+		return EXIT_RETRY;
+	old = reg % 16 == 0 ? apic_read(reg & ~15u) : 0;
+	if (length <= 0 || insn.size != 4 || reg % 16 || !stored_value(v, &insn, old, &value)) {
+		sipi_give_up_trap();
+		return EXIT_RETRY;
+	}
+	write_back(v, &insn, old);
+	done.length = (u32)length;
+	backend->advance(v, &done);
+	sipi_write_xapic(v, reg, value);
+	sipi_check_mail(v);
+	return EXIT_RETRY;
+}
+
+enum exit_answer exit_slat(struct vcpu *v, const struct exit *x)
+{
+	u64 gpa = x->slat.gpa.v;
+
+	if (x->slat.misconfigured)
+		panic("second-level tables misconfigured for guest address %" FMT64 "x", gpa);
+	if (slat_decoy(gpa)) {
+		atomic_fetch_add(&machine.protected, 1);
+		return EXIT_RETRY;
+	}
+	if (sipi_owns_page(gpa) && (x->slat.access & SLAT_WRITE))
+		return apic_write_exit(v, x);
+	if (slat_map_missing(gpa))
+		return EXIT_RETRY;
+	return inject_gp(v);
+}

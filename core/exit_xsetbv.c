@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* XSETBV: #UD and CPL come before the exit; the value is the CPU's to judge (Intel SDM vol. 2C, XSETBV). */
+#include "core/core.h"
+#include "core/exit_handlers.h"
+#include "x86/insn.h"
+
+enum exit_answer exit_xsetbv(struct vcpu *v, const struct exit *x)
+{
+	u64 value = (u32)v->gpr[GPR_RAX] | v->gpr[GPR_RDX] << 32;
+
+	(void)x;
+	return xsetbv_safe((u32)v->gpr[GPR_RCX], value) ? EXIT_ADVANCE : inject_gp(v);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/gmem.h"
+
+#include "core/core.h"
+#include "core/page.h"
+#include "lib/string.h"
+#include "x86/cr.h"
+#include "x86/msr.h"
+#include "x86/paging.h"
+#include "x86/seg.h"
+
+bool gmem_read_phys(u64 gpa, void *out, size_t n)
+{
+	const void *p = phys_map(gpa, n);
+
+	if (!p || is_ours(gpa, n) || mem_map_type_at(&machine.boot.map, gpa) == 0)
+		return false;
+	memcpy(out, p, n);
+	return true;
+}
+
+static bool walk_32(u64 cr3, u64 cr4, u64 linear, u64 *gpa)
+{
+	u32 pde, pte;
+
+	if (!gmem_read_phys((cr3 & 0xfffff000) + (linear >> 22 & 1023) * 4, &pde, 4) ||
+	    !(pde & PTE_P))
+		return false;
+	if ((pde & PTE_PS) && (cr4 & CR4_PSE)) {
+		/* PSE-36: bits 20:13 are address bits 39:32 */
+		*gpa = ((u64)(pde & 0xffc00000) | (u64)(pde >> 13 & 0xff) << 32) |
+		       (linear & 0x3fffff);
+		return true;
+	}
+	if (!gmem_read_phys((pde & 0xfffff000) + (linear >> 12 & 1023) * 4, &pte, 4) ||
+	    !(pte & PTE_P))
+		return false;
+	*gpa = (pte & 0xfffff000) | (linear & 0xfff);
+	return true;
+}
+
+/* Tables of 512 entries, from `level` down; `table` is the entry or root that points to the first. */
+static bool walk_64(u64 table, u32 level, u64 linear, u64 *gpa)
+{
+	for (; level; level--) {
+		u32 shift = 12 + 9 * (level - 1);
+		u64 e;
+
+		if (!gmem_read_phys((table & PTE_ADDR) + (linear >> shift & 511) * 8, &e, 8) ||
+		    !(e & PTE_P))
+			return false;
+		if (level == 1 || (level <= 3 && (e & PTE_PS))) {
+			u64 mask = BIT(shift) - 1;
+
+			*gpa = (e & PTE_ADDR & ~mask) | (linear & mask);
+			return true;
+		}
+		table = e;
+	}
+	return false;
+}
+
+bool gmem_walk(struct vcpu *v, u64 linear, u64 *gpa)
+{
+	u64 cr4 = guest_cr(v, CR_4);
+	u64 cr3 = backend->state_get(v, REG_CR3);
+
+	if (!(guest_cr(v, CR_0) & CR0_PG)) {
+		*gpa = (u32)linear;
+		return true;
+	}
+	if (!(cr4 & CR4_PAE))
+		return walk_32(cr3, cr4, (u32)linear, gpa);
+	if (!(backend->state_get(v, REG_EFER) & EFER_LMA)) {
+		u64 pdpte = backend->state_get(v, REG_PDPTE0 + (linear >> 30 & 3));
+
+		return (pdpte & PTE_P) && walk_64(pdpte, 2, (u32)linear, gpa);
+	}
+	return walk_64(cr3, cr4 & CR4_LA57 ? 5 : 4, linear, gpa);
+}
+
+enum insn_mode gmem_code_mode(struct vcpu *v)
+{
+	u64 ar = backend->state_get(v, REG_SEG(SEG_CS, SEG_AR));
+
+	if ((ar & SEG_AR_L) && (backend->state_get(v, REG_EFER) & EFER_LMA))
+		return INSN_64;
+	return ar & SEG_AR_DB ? INSN_32 : INSN_16;
+}
+
+size_t gmem_fetch(struct vcpu *v, u64 rip, u8 *out, size_t n)
+{
+	u64 linear = rip + backend->state_get(v, REG_SEG(SEG_CS, SEG_BASE));
+	size_t done = 0;
+
+	if (gmem_code_mode(v) != INSN_64)
+		linear = (u32)linear;
+	while (done < n) {
+		u64 at = linear + done;
+		size_t chunk = PAGE_SIZE - at % PAGE_SIZE;
+		u64 gpa;
+
+		chunk = chunk < n - done ? chunk : n - done;
+		if (!gmem_walk(v, at, &gpa) || !gmem_read_phys(gpa, out + done, chunk))
+			break;
+		done += chunk;
+	}
+	return done;
+}

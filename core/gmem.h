@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Guest memory, as Lamina must read it: through the guest's own page tables, in every paging mode. */
+#ifndef CORE_GMEM_H
+#define CORE_GMEM_H
+
+#include "hv/types.h"
+#include "hv/vcpu.h"
+#include "lib/insn.h"
+
+/* Translate a guest-linear address (Intel SDM vol. 3A, chapter 4). False: not present, or the tables lie
+ * where the guest has no memory. Rights are not checked: the CPU already has. */
+bool gmem_walk(struct vcpu *v, u64 linear, u64 *gpa);
+
+/* Copy from guest-physical memory. False: not RAM of the guest. */
+bool gmem_read_phys(u64 gpa, void *out, size_t n);
+
+/* Copy up to n bytes of the code at the guest's CS:RIP; returns how many could be read. */
+size_t gmem_fetch(struct vcpu *v, u64 rip, u8 *out, size_t n);
+
+/* The mode in which the guest decodes the code at CS. */
+enum insn_mode gmem_code_mode(struct vcpu *v);
+
+#endif

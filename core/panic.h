@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* The end: say what happened with all evidence, stop every CPU. Only for faults of Lamina's own. */
+#ifndef CORE_PANIC_H
+#define CORE_PANIC_H
+
+#include "core/trap.h"
+#include "hv/types.h"
+
+/* Any CPU, any context. */
+_Noreturn void panic(const char *f, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void panic_trap(const struct trap_frame *f);
+
+#endif

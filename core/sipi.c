@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/sipi.h"
+
+#include "core/apic.h"
+#include "core/core.h"
+#include "core/exit_handlers.h"
+#include "core/mp.h"
+#include "core/reset.h"
+#include "core/slat.h"
+#include "x86/apic.h"
+#include "x86/cpuid.h"
+#include "x86/insn.h"
+#include "x86/msr.h"
+
+static struct {
+	bool has_x2apic;
+	_Atomic u32 trapping;
+	_Atomic u32 waiting; /* CPUs that have not been started, or were stopped again */
+	u64 page;	     /* xAPIC page whose writes are trapped */
+} sipi;
+
+/*
+ * An INIT exit works as the manual says on hardware and under KVM. Emulated local APICs give themselves
+ * away by version 14h without a hypervisor's CPUID bit (hardware: 15h and up; Intel SDM vol. 3A, 11.4.8).
+ */
+static bool platform_loses_init(void)
+{
+	bool emulated_apic = (apic_read(APIC_VERSION) & 0xff) <= 0x14;
+
+	return emulated_apic && !(cpuid(1, 0).ecx & CPUID_1_ECX_HYPERVISOR);
+}
+
+static void set_trap(bool on)
+{
+	atomic_store(&sipi.trapping, on);
+	slat_trap_writes(sipi.page, on);
+	if (sipi.has_x2apic)
+		backend->trap_msr(MSR_X2APIC_ICR, false, on);
+}
+
+void sipi_init(void)
+{
+	sipi.has_x2apic = cpuid(1, 0).ecx & CPUID_1_ECX_X2APIC;
+	sipi.page = apic_base();
+	sipi.waiting = cpu_count - 1;
+	machine.sipi_icr = machine.opt.sipi == OPT_SIPI_ICR ||
+			   (machine.opt.sipi == OPT_SIPI_AUTO && platform_loses_init());
+	if (machine.sipi_icr && cpu_count > 1)
+		set_trap(true);
+}
+
+bool sipi_trapping(void)
+{
+	return atomic_load(&sipi.trapping);
+}
+
+void sipi_give_up_trap(void)
+{
+	set_trap(false);
+}
+
+void sipi_apic_moved(void)
+{
+	if (!apic_is_x2())
+		sipi.page = apic_base();
+	if (sipi_trapping())
+		set_trap(true);
+}
+
+bool sipi_owns_page(u64 gpa)
+{
+	return align_down(gpa, PAGE_SIZE) == sipi.page;
+}
+
+/* --- the sender's side --- */
+
+static bool in_logical(struct pcpu *p, u32 dest)
+{
+	u32 ldr = atomic_load(&p->pub.ldr);
+
+	if (p->x2apic)
+		return ldr >> 16 == dest >> 16 && (ldr & dest & 0xffff);
+	if (dest == 0xff)
+		return true;
+	ldr >>= 24;
+	if (atomic_load(&p->pub.dfr) >> 28 == 0xf)
+		return ldr & dest;
+	return ldr >> 4 == dest >> 4 && (ldr & dest & 0xf);
+}
+
+static bool is_target(struct pcpu *self, struct pcpu *p, u32 icr, u32 dest)
+{
+	u32 broadcast = self->x2apic ? 0xffffffff : 0xff;
+
+	switch (ICR_SHORTHAND(icr)) {
+	case ICR_SHORTHAND_SELF: return p == self;
+	case ICR_SHORTHAND_ALL: return true;
+	case ICR_SHORTHAND_OTHERS: return p != self;
+	default: break;
+	}
+	if (icr & ICR_LOGICAL)
+		return in_logical(p, dest);
+	return dest == broadcast || dest == atomic_load(&p->pub.apic_id);
+}
+
+/* True: it was an INIT or SIPI, and is dealt with. */
+static bool start_ipi(struct vcpu *v, u32 icr, u32 dest)
+{
+	struct pcpu *self = pcpu_of(v);
+	u32 mode = ICR_DELIVERY(icr);
+
+	if (mode != ICR_DELIVERY_INIT && mode != ICR_DELIVERY_SIPI)
+		return false;
+	/* INIT level de-assert has been without effect since the Pentium 4 (Intel SDM vol. 3A, 11.6.1) */
+	if (mode == ICR_DELIVERY_INIT && (icr & ICR_LEVEL) && !(icr & ICR_ASSERT))
+		return true;
+	for (u32 i = 0; i < cpu_count; i++) {
+		if (!is_target(self, pcpus[i], icr, dest))
+			continue;
+		if (mode == ICR_DELIVERY_INIT)
+			mp_post_init(pcpus[i]);
+		else
+			mp_post_sipi(pcpus[i], ICR_VECTOR(icr));
+	}
+	return true;
+}
+
+void sipi_write_xapic(struct vcpu *v, u32 reg, u32 value)
+{
+	struct pcpu *p = pcpu_of(v);
+
+	if (reg == APIC_ICR_LO && start_ipi(v, value, apic_read(APIC_ICR_HI) >> 24))
+		return;
+	apic_write(reg, value);
+	if (reg == APIC_LDR || reg == APIC_DFR || reg == APIC_ID)
+		mp_publish_apic(p);
+}
+
+enum exit_answer sipi_write_x2icr(struct vcpu *v, u64 value)
+{
+	if (apic_is_x2() && start_ipi(v, (u32)value, value >> 32))
+		return sipi_check_mail(v) ? EXIT_RETRY : EXIT_ADVANCE;
+	return wrmsr_safe(MSR_X2APIC_ICR, value) ? EXIT_ADVANCE : inject_gp(v);
+}
+
+/* --- the target's side --- */
+
+static void inject_nmi(struct vcpu *v)
+{
+	backend->inject(v, (struct event){.type = EVENT_NMI});
+}
+
+static void start(struct vcpu *v, u8 vector)
+{
+	reset_sipi(v, vector);
+	if (machine.sipi_icr && atomic_fetch_sub(&sipi.waiting, 1) == 1)
+		set_trap(false);
+}
+
+/* Sleep until a SIPI comes; NMIs are held until then. */
+static void wait_sipi(struct vcpu *v)
+{
+	struct pcpu *p = pcpu_of(v);
+	u32 held = 0;
+	u32 mail;
+
+	for (;;) {
+		mail = atomic_load(&p->pub.mail);
+		if (mail & MAIL_STOP)
+			break;
+		if (mail & MAIL_INIT) {
+			atomic_fetch_and(&p->pub.mail, ~(u32)MAIL_INIT);
+			held = 0;
+			continue;
+		}
+		if (mail & MAIL_SIPI) {
+			atomic_fetch_and(&p->pub.mail, ~(u32)(MAIL_SIPI | MAIL_WAIT_SIPI));
+			break;
+		}
+		wait_nmi(v);
+		held += atomic_exchange(&v->nmi_root, 0);
+		held -= mp_take_kick(p);
+	}
+	if (mail & MAIL_SIPI)
+		start(v, MAIL_VECTOR(mail));
+	while (held--)
+		inject_nmi(v);
+}
+
+/* INIT: an AP waits for a SIPI, the CPU that booted starts over at the reset vector. */
+static void take_init(struct vcpu *v)
+{
+	struct pcpu *p = pcpu_of(v);
+	u32 old = atomic_load(&p->pub.mail);
+	u32 new;
+
+	do {
+		new = old & ~(u32)MAIL_INIT;
+		if (!v->is_bsp)
+			new |= MAIL_WAIT_SIPI;
+	} while (!atomic_compare_exchange_weak(&p->pub.mail, &old, new));
+	reset_init(v);
+	if (v->is_bsp)
+		return;
+	if (atomic_fetch_add(&sipi.waiting, 1) == 0 && machine.sipi_icr)
+		set_trap(true);
+	wait_sipi(v);
+}
+
+bool sipi_check_mail(struct vcpu *v)
+{
+	struct pcpu *p = pcpu_of(v);
+	u32 mail = atomic_load(&p->pub.mail);
+	bool replaced = false;
+
+	if (mail & MAIL_FLUSH) {
+		atomic_fetch_and(&p->pub.mail, ~(u32)MAIL_FLUSH);
+		backend->tlb_flush(v, true);
+		atomic_fetch_add(&p->pub.flushed, 1);
+	}
+	if (mail & MAIL_INIT) {
+		take_init(v);
+		replaced = true;
+	}
+	if (atomic_load(&p->pub.mail) & MAIL_STOP) {
+		atomic_store(&p->pub.stopped, 1);
+		for (;;)
+			cpu_halt();
+	}
+	return replaced;
+}
+
+void sipi_wait_first(struct vcpu *v)
+{
+	reset_init(v);
+	if (!machine.sipi_icr) {
+		backend->state_set(v, REG_ACTIVITY, ACTIVITY_WAIT_SIPI);
+		atomic_store(&pcpu_of(v)->pub.up, 1);
+		return;
+	}
+	atomic_fetch_or(&pcpu_of(v)->pub.mail, MAIL_WAIT_SIPI);
+	atomic_store(&pcpu_of(v)->pub.up, 1);
+	wait_sipi(v);
+}
+
+/* --- exits --- */
+
+/* An NMI of the guest, or the kick of another CPU, or both. */
+enum exit_answer exit_nmi(struct vcpu *v, const struct exit *x)
+{
+	u32 n = atomic_exchange(&v->nmi_root, 0);
+
+	(void)x;
+	if (n && mp_take_kick(pcpu_of(v)))
+		n--;
+	while (n--)
+		inject_nmi(v);
+	sipi_check_mail(v);
+	return EXIT_RETRY;
+}
+
+enum exit_answer exit_init(struct vcpu *v, const struct exit *x)
+{
+	(void)x;
+	if (machine.sipi_icr) {
+		take_init(v);
+		return EXIT_RETRY;
+	}
+	reset_init(v);
+	if (!v->is_bsp)
+		backend->state_set(v, REG_ACTIVITY, ACTIVITY_WAIT_SIPI);
+	return EXIT_RETRY;
+}
+
+enum exit_answer exit_sipi(struct vcpu *v, const struct exit *x)
+{
+	reset_sipi(v, (u8)x->vector);
+	return EXIT_RETRY;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How the guest starts CPUs. Two strategies (boot option sipi=):
+ *
+ * exit: INIT and SIPI exit in the CPU they reach, as VT-x intends; Lamina sets its state. Nothing is
+ *       trapped. For hardware and KVM.
+ * icr:  the sender's write to the local APIC's ICR is trapped, and INIT and SIPI become mail. For
+ *       emulators, which keep an INIT pending behind its exit or lose it. The trap goes away when every
+ *       CPU has been started, and comes back when an INIT exit shows that the guest stops one.
+ */
+#ifndef CORE_SIPI_H
+#define CORE_SIPI_H
+
+#include "hv/exit.h"
+#include "hv/vcpu.h"
+
+/* Decide the strategy and set the trap where it is needed. CPU 0, second-level tables built. */
+void sipi_init(void);
+
+/* 1 while writes to the ICR exit. */
+bool sipi_trapping(void);
+
+/* Let all writes through from now on: the guest uses its local APIC in a way we do not know. */
+void sipi_give_up_trap(void);
+
+/* The xAPIC page moved, or the mode changed. */
+void sipi_apic_moved(void);
+
+/* Is this the page whose writes are trapped? */
+bool sipi_owns_page(u64 gpa);
+
+/* A guest's 32-bit write to its xAPIC page. The register is written unless it starts a CPU. */
+void sipi_write_xapic(struct vcpu *v, u32 reg, u32 value);
+
+/* A guest's write of the x2APIC ICR. */
+enum exit_answer sipi_write_x2icr(struct vcpu *v, u64 value);
+
+/* Do what the other CPUs ask of this one; waits for a SIPI if that is what it comes to. True: the guest's
+ * state was replaced, RIP must not be moved. */
+bool sipi_check_mail(struct vcpu *v);
+
+/* An AP's first state: INIT has happened, a SIPI is awaited. */
+void sipi_wait_first(struct vcpu *v);
+
+#endif

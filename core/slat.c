@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/slat.h"
+
+#include "core/page.h"
+#include "core/this_cpu.h"
+#include "lib/spinlock.h"
+#include "lib/string.h"
+
+#define LEVELS 4
+#define RWX    (SLAT_READ | SLAT_WRITE | SLAT_EXEC)
+
+static struct {
+	const struct slat_format *f;
+	struct mtrr_state mtrr;
+	struct spinlock lock;
+	u64 *root;
+	u32 phys_bits;
+	u64 hidden_base, hidden_size;
+	u64 trapped; /* page whose writes exit; 0: none */
+	void *decoy;
+} slat;
+
+static void lock(void)
+{
+	spin_lock(&slat.lock, this_cpu());
+}
+
+static u64 span(u32 level)
+{
+	return BIT(12 + 9 * (level - 1));
+}
+
+static bool overlaps(u64 base, u64 size, u64 other, u64 other_size)
+{
+	return other_size && base < other + other_size && other < base + size;
+}
+
+/* A leaf of this level can map all of it alike. */
+static bool uniform(u64 base, u32 level, u8 *type)
+{
+	u64 size = span(level);
+
+	if (level > 3 || (level == 3 && !slat.f->has_1g))
+		return false;
+	if (level > 1 && (overlaps(base, size, slat.hidden_base, slat.hidden_size) ||
+			  overlaps(base, size, slat.trapped, slat.trapped ? PAGE_SIZE : 0)))
+		return false;
+	return mtrr_type_range(&slat.mtrr, base, size, slat.phys_bits, type);
+}
+
+static u64 leaf(u64 base, u32 level, u8 type)
+{
+	u32 perms = RWX;
+
+	if (overlaps(base, span(level), slat.hidden_base, slat.hidden_size))
+		perms = 0;
+	else if (slat.trapped && base == slat.trapped)
+		perms = SLAT_READ | SLAT_EXEC;
+	return slat.f->leaf(HPA(base), perms, type, level);
+}
+
+static u64 *lower(u64 entry)
+{
+	return phys_ptr(slat.f->address(entry).v);
+}
+
+/* Set one entry, splitting it into a table where its range is not all alike; a table stays one. */
+static bool sync(u64 *entry, u64 base, u32 level)
+{
+	u8 type;
+
+	if (!slat.f->is_table(*entry, level)) {
+		u64 *t;
+
+		if (uniform(base, level, &type)) {
+			*entry = leaf(base, level, type);
+			return true;
+		}
+		t = page_alloc(1);
+		if (!t)
+			return false;
+		/* whole before it is seen: other CPUs may be walking here */
+		for (u64 i = 0; i < 512; i++)
+			if (!sync(&t[i], base + i * span(level - 1), level - 1))
+				return false;
+		*entry = slat.f->table(page_hpa(t));
+		return true;
+	}
+	for (u64 i = 0; i < 512; i++)
+		if (!sync(&lower(*entry)[i], base + i * span(level - 1), level - 1))
+			return false;
+	return true;
+}
+
+/* The level 3 entry of an address; its table is made when missing. */
+static u64 *gib_entry(u64 gpa)
+{
+	u64 *e = &slat.root[gpa / span(4) % 512];
+
+	if (!*e) {
+		void *t = page_alloc(1);
+
+		if (!t)
+			return NULL;
+		*e = slat.f->table(page_hpa(t));
+	}
+	return &lower(*e)[gpa / PAGE_1G % 512];
+}
+
+static bool sync_gib(u64 gpa)
+{
+	u64 *e = gib_entry(gpa);
+
+	return e && sync(e, align_down(gpa, PAGE_1G), 3);
+}
+
+err_t slat_init(const struct slat_format *f, const struct mtrr_state *mtrr, u64 ram_top,
+		u32 phys_bits)
+{
+	u64 top = align_up(ram_top < GiB(4) ? GiB(4) : ram_top, PAGE_1G);
+
+	slat.f = f;
+	slat.mtrr = *mtrr;
+	slat.phys_bits = phys_bits;
+	slat.root = page_alloc(1);
+	slat.decoy = page_alloc(1);
+	if (!slat.root || !slat.decoy)
+		return "too little memory for the second-level page tables";
+	memset(slat.decoy, 0xff, PAGE_SIZE);
+	for (u64 gpa = 0; gpa < top; gpa += PAGE_1G)
+		if (!sync_gib(gpa))
+			return "too little memory for the second-level page tables";
+	return OK;
+}
+
+hpa_t slat_root(void)
+{
+	return page_hpa(slat.root);
+}
+
+err_t slat_hide(u64 base, u64 size)
+{
+	slat.hidden_base = base;
+	slat.hidden_size = size;
+	return sync_gib(base) && sync_gib(base + size - 1) ?
+		       OK :
+		       "too little memory for the second-level page tables";
+}
+
+/* Only addresses below the tables' four levels exist. */
+static bool in_reach(u64 gpa)
+{
+	return gpa < BIT(slat.phys_bits < 48 ? slat.phys_bits : 48);
+}
+
+bool slat_map_missing(u64 gpa)
+{
+	bool ok;
+
+	if (!in_reach(gpa))
+		return false;
+	lock();
+	ok = sync_gib(gpa);
+	spin_unlock(&slat.lock);
+	return ok;
+}
+
+static u64 *page_entry(u64 gpa)
+{
+	u64 *e = gib_entry(gpa);
+
+	for (u32 level = 3; level > 1; level--) {
+		if (!slat.f->is_table(*e, level))
+			return NULL;
+		e = &lower(*e)[gpa / span(level - 1) % 512];
+	}
+	return e;
+}
+
+bool slat_decoy(u64 gpa)
+{
+	u64 *e;
+
+	if (!overlaps(gpa, 1, slat.hidden_base, slat.hidden_size))
+		return false;
+	lock();
+	e = page_entry(gpa);
+	if (e)
+		*e = slat.f->leaf(page_hpa(slat.decoy), RWX, MTRR_WB, 1);
+	spin_unlock(&slat.lock);
+	return e;
+}
+
+void slat_trap_writes(u64 base, bool on)
+{
+	u64 old;
+
+	lock();
+	old = slat.trapped;
+	slat.trapped = on ? base : 0;
+	if (old)
+		sync_gib(old);
+	if (on)
+		sync_gib(base);
+	spin_unlock(&slat.lock);
+}
+
+static bool sync_all(u64 *table, u64 base, u32 level)
+{
+	for (u64 i = 0; i < 512; i++) {
+		u64 at = base + i * span(level);
+
+		if (!table[i])
+			continue;
+		if (level > 3 ? !sync_all(lower(table[i]), at, level - 1) : !sync(&table[i], at, level))
+			return false;
+	}
+	return true;
+}
+
+void slat_set_mtrr(const struct mtrr_state *mtrr)
+{
+	lock();
+	slat.mtrr = *mtrr;
+	sync_all(slat.root, 0, LEVELS);
+	spin_unlock(&slat.lock);
+}

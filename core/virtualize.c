@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/virtualize.h"
+
+#include "core/core.h"
+#include "core/exit.h"
+#include "core/sipi.h"
+#include "core/slat.h"
+#include "core/this_cpu.h"
+#include "x86/insn.h"
+
+static _Atomic(err_t) ap_error;
+
+u32 this_cpu(void)
+{
+	struct pcpu *p = gs_self();
+
+	return p->index;
+}
+
+err_t virtualize_prepare(struct pcpu *p)
+{
+	err_t err = backend->enable(&p->vcpu);
+
+	if (err)
+		return err;
+	err = backend->vcpu_init(&p->vcpu);
+	if (err)
+		backend->disable(&p->vcpu);
+	return err;
+}
+
+void virtualize_undo(struct pcpu *p)
+{
+	backend->disable(&p->vcpu);
+}
+
+err_t virtualize_ap_error(void)
+{
+	return atomic_load(&ap_error);
+}
+
+/* The spine: everything Lamina does after bring-up happens in exit_dispatch. */
+void virtualize_run(struct pcpu *p)
+{
+	struct vcpu *v = &p->vcpu;
+	struct exit x;
+
+	for (;;) {
+		backend->run(v, &x);
+		exit_dispatch(v, &x);
+	}
+}
+
+void virtualize_ap(struct pcpu *p)
+{
+	err_t err = virtualize_prepare(p);
+
+	if (err) {
+		atomic_store(&ap_error, err);
+		atomic_store(&p->pub.up, 1);
+		for (;;) /* an INIT takes this CPU out of here */
+			cpu_halt();
+	}
+	backend->slat_root(&p->vcpu, slat_root());
+	sipi_wait_first(&p->vcpu);
+	virtualize_run(p);
+}

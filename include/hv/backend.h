@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The vendor boundary: what VT-x and AMD-V each must offer. vmx/ and svm/ fill one of these; only
+ * core/backend.c knows both. A new operation needs an ADR.
+ *
+ * Unless said otherwise an operation runs on the CPU it concerns, in root mode, with interrupts off.
+ */
+#ifndef HV_BACKEND_H
+#define HV_BACKEND_H
+
+#include "crmodel/crm.h"
+#include "hv/cpu_state.h"
+#include "hv/err.h"
+#include "hv/exit.h"
+#include "hv/slat.h"
+#include "hv/types.h"
+#include "hv/vcpu.h"
+
+enum event_type { EVENT_NMI, EVENT_EXCEPTION };
+
+struct event {
+	enum event_type type;
+	u8 vector;
+	bool has_error;
+	u32 error; /* error code of the exception */
+};
+
+enum cr_name { CR_0, CR_4 };
+
+/* One line of a dump or report at a time, without the newline. */
+typedef void (*emit_fn)(const char *line);
+
+struct backend {
+	const char *name;
+
+	/* Can this CPU run us? The reason why not, in one line. Changes nothing. */
+	err_t (*probe)(void);
+	/* Enter (leave) VMX or SVM operation on this CPU. */
+	err_t (*enable)(struct vcpu *v);
+	void (*disable)(struct vcpu *v);
+	/* Build the control structure; the guest state is then set by state_set. */
+	err_t (*vcpu_init)(struct vcpu *v);
+
+	/* Enter the guest, come back with its next exit. An NMI that arrives in root mode before the
+	 * entry comes back as EXIT_NMI too. */
+	void (*run)(struct vcpu *v, struct exit *x);
+	/* Finish the exit's instruction: RIP behind it, interrupt shadow gone, a TF trap pending. */
+	void (*advance)(struct vcpu *v, const struct exit *x);
+
+	u64 (*state_get)(struct vcpu *v, enum cpu_reg r);
+	void (*state_set)(struct vcpu *v, enum cpu_reg r, u64 value);
+
+	/* What the hardware demands of the real CR in guest mode. */
+	struct crm_limits (*cr_limits)(enum cr_name cr);
+	/* Make an accepted outcome of the model real, with its effects. */
+	void (*cr_commit)(struct vcpu *v, enum cr_name cr, const struct crm_outcome *o);
+
+	/* Queue an event for the guest. An exception goes in at the next entry, an NMI as soon as the
+	 * guest can take one. */
+	void (*inject)(struct vcpu *v, struct event e);
+
+	/* Any CPU; takes effect on all CPUs at their next access. */
+	void (*trap_msr)(u32 msr, bool read, bool write);
+	void (*trap_port)(u16 port, bool on);
+
+	const struct slat_format *slat;
+	/* Use these second-level tables. */
+	void (*slat_root)(struct vcpu *v, hpa_t root);
+	/* Forget the translations of this guest on this CPU: guest-linear only, or second-level too. */
+	void (*tlb_flush)(struct vcpu *v, bool second_level);
+
+	/* Print all there is to know, with every entry check evaluated. */
+	void (*dump)(struct vcpu *v, emit_fn emit);
+};
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * struct exit: what the guest did, in neither vendor's words. A backend's decode fills it; handlers and
+ * hypapps read it. Only the member that belongs to `kind` is valid.
+ */
+#ifndef HV_EXIT_H
+#define HV_EXIT_H
+
+#include "hv/types.h"
+
+enum exit_kind {
+#define EXIT_KIND(name, text) EXIT_##name,
+#include "hv/exit_kinds.def"
+#undef EXIT_KIND
+	EXIT_KINDS
+};
+
+/* What a handler wants done. exit.c alone moves RIP. */
+enum exit_answer {
+	EXIT_PASS,     /* not mine: ask the next hypapp, at last Lamina's own handler */
+	EXIT_ADVANCE,  /* the instruction is done: go on behind it */
+	EXIT_RETRY,    /* run the same instruction again, or go on where the state now says */
+	EXIT_INJECTED, /* an exception was injected: RIP stays at the instruction */
+};
+
+enum cr_access { CR_MOV_TO, CR_MOV_FROM, CR_CLTS, CR_LMSW };
+
+struct exit_cr {
+	u8 cr;	       /* 0, 3, 4 or 8 */
+	u8 access;     /* enum cr_access */
+	u8 gpr;	       /* operand register of MOV, 0 = RAX .. 15 = R15, 4 = RSP */
+	u16 lmsw;      /* source operand of LMSW */
+};
+
+struct exit_port {
+	u16 port;
+	u8 size; /* bytes: 1, 2, 4 */
+	bool in;
+	bool string;
+};
+
+#define SLAT_READ  1u
+#define SLAT_WRITE 2u
+#define SLAT_EXEC  4u
+
+struct exit_slat {
+	gpa_t gpa;
+	u32 access;	    /* SLAT_* of the access that was refused */
+	bool misconfigured; /* the tables themselves are wrong (EPT misconfiguration) */
+};
+
+struct exit_raw {
+	u32 code;  /* the vendor's exit reason or exit code */
+	u64 info1; /* exit qualification or EXITINFO1 */
+	u64 info2;
+};
+
+struct exit {
+	enum exit_kind kind;
+	u32 length; /* bytes of the instruction; 0 where the exit is no instruction */
+	u64 rip;
+	union {
+		struct exit_cr cr;
+		struct exit_port port;
+		struct exit_slat slat;
+		struct exit_raw raw; /* UNKNOWN, VIRT_INSN, TASK_SWITCH */
+		u32 vector;	     /* EXCEPTION; SIPI: start-up vector */
+	};
+};
+
+#endif

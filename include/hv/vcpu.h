@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest CPU. Each CPU of the machine has one, which only it touches (the private part of the per-CPU
+ * data; what other CPUs may touch is struct pcpu_public in pcpu.h).
+ */
+#ifndef HV_VCPU_H
+#define HV_VCPU_H
+
+/* Offsets the entry code uses; checked below. */
+#define VCPU_GPR      0
+#define VCPU_GPR_END  128
+#define VCPU_HOST_RSP 128
+#define VCPU_NMI_ROOT 136
+
+#ifndef __ASSEMBLY__
+
+#include <stdatomic.h>
+
+#include "hv/cpu_state.h"
+#include "hv/types.h"
+
+struct vcpu {
+	u64 gpr[GPR_COUNT]; /* enum cpu_gpr; the slot of RSP is unused */
+	u64 host_rsp;	    /* Lamina's stack while the guest runs */
+	_Atomic u32 nmi_root; /* NMIs that arrived and are not yet dealt with */
+	u32 index;	    /* 0 is the CPU that booted */
+	void *arch;	    /* the backend's own: struct vmx_vcpu, struct svm_vcpu */
+	bool event_set;	    /* an event is set up for the next entry */
+	bool is_bsp;
+};
+
+_Static_assert(offsetof(struct vcpu, gpr) == VCPU_GPR, "entry code");
+_Static_assert(offsetof(struct vcpu, host_rsp) == VCPU_HOST_RSP, "entry code");
+_Static_assert(offsetof(struct vcpu, nmi_root) == VCPU_NMI_ROOT, "entry code");
+
+#define MAX_CPUS 64
+
+#endif
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* VT-x, private to vmx/: controls, exit reasons (Intel SDM vol. 3C, chapters 25 and 28; vol. 3D,
+ * appendices A to C) and what the files of this directory share. */
+#ifndef VMX_H
+#define VMX_H
+
+#include "hv/backend.h"
+#include "hv/pcpu.h"
+#include "hv/types.h"
+
+enum vmcs_field {
+#define VMCS_FIELD(name, encoding, text) VMCS_##name = (encoding),
+#include "vmx/vmx_fields.def"
+#undef VMCS_FIELD
+};
+
+#define PIN_NMI_EXITING	 BIT(3)
+#define PIN_VIRTUAL_NMIS BIT(5)
+
+#define PROC_NMI_WINDOW	 BIT(22)
+#define PROC_IO_BITMAPS	 BIT(25)
+#define PROC_MSR_BITMAPS BIT(28)
+#define PROC_SECONDARY	 BIT(31)
+#define PROC_CR3_LOAD	 BIT(15)
+#define PROC_CR3_STORE	 BIT(16)
+
+#define PROC2_EPT	   BIT(1)
+#define PROC2_RDTSCP	   BIT(3)
+#define PROC2_VPID	   BIT(5)
+#define PROC2_UNRESTRICTED BIT(7)
+#define PROC2_INVPCID	   BIT(12)
+#define PROC2_XSAVES	   BIT(20)
+#define PROC2_USER_WAIT	   BIT(26)
+#define PROC2_PCONFIG	   BIT(27)
+#define PROC2_ENQCMD	   BIT(21)
+
+#define EXIT_CTL_SAVE_DEBUG BIT(2)
+#define EXIT_CTL_HOST64	    BIT(9)
+#define EXIT_CTL_SAVE_PAT   BIT(18)
+#define EXIT_CTL_LOAD_PAT   BIT(19)
+#define EXIT_CTL_SAVE_EFER  BIT(20)
+#define EXIT_CTL_LOAD_EFER  BIT(21)
+
+#define ENTRY_CTL_LOAD_DEBUG BIT(2)
+#define ENTRY_CTL_IA32E	     BIT(9)
+#define ENTRY_CTL_LOAD_PAT   BIT(14)
+#define ENTRY_CTL_LOAD_EFER  BIT(15)
+
+#define EPT_CAP_4LEVEL	   BIT(6)
+#define EPT_CAP_WB	   BIT(14)
+#define EPT_CAP_2M	   BIT(16)
+#define EPT_CAP_1G	   BIT(17)
+#define EPT_CAP_INVEPT	   BIT(20)
+#define EPT_CAP_AD	   BIT(21)
+#define EPT_CAP_INVEPT_ONE BIT(25)
+#define EPT_CAP_INVVPID	   BIT(32)
+#define EPT_CAP_INVVPID_ONE BIT(41)
+
+#define EPTP_WB	    6ULL
+#define EPTP_4LEVEL (3ULL << 3)
+
+#define INVEPT_SINGLE	1
+#define INVEPT_ALL	2
+#define INVVPID_ADDRESS 0
+#define INVVPID_SINGLE	1
+
+#define INTR_INFO_VALID		BIT(31)
+#define INTR_INFO_ERROR		BIT(11)
+#define INTR_INFO_NMI_UNBLOCK	BIT(12)
+#define INTR_INFO_VECTOR(x)	((u8)(x))
+#define INTR_INFO_TYPE(x)	(((x) >> 8) & 7)
+#define INTR_TYPE_EXT		0u
+#define INTR_TYPE_NMI		2u
+#define INTR_TYPE_HARD_EXC	3u
+#define INTR_TYPE_SOFT_INT	4u
+#define INTR_TYPE_PRIV_SOFT_EXC 5u
+#define INTR_TYPE_SOFT_EXC	6u
+
+#define INTERRUPTIBILITY_STI	BIT(0)
+#define INTERRUPTIBILITY_MOV_SS BIT(1)
+#define INTERRUPTIBILITY_SMI	BIT(2)
+#define INTERRUPTIBILITY_NMI	BIT(3)
+
+#define PENDING_DEBUG_BS BIT(14)
+
+#define EXIT_REASON_ENTRY_FAILED BIT(31)
+
+enum vmx_exit_reason {
+	VMX_EXCEPTION_OR_NMI = 0,
+	VMX_EXTERNAL_INTERRUPT = 1,
+	VMX_TRIPLE_FAULT = 2,
+	VMX_INIT = 3,
+	VMX_SIPI = 4,
+	VMX_NMI_WINDOW = 8,
+	VMX_TASK_SWITCH = 9,
+	VMX_CPUID = 10,
+	VMX_GETSEC = 11,
+	VMX_INVD = 13,
+	VMX_VMCALL = 18,
+	VMX_VMCLEAR = 19,
+	VMX_VMLAUNCH = 20,
+	VMX_VMPTRLD = 21,
+	VMX_VMPTRST = 22,
+	VMX_VMREAD = 23,
+	VMX_VMRESUME = 24,
+	VMX_VMWRITE = 25,
+	VMX_VMXOFF = 26,
+	VMX_VMXON = 27,
+	VMX_CR_ACCESS = 28,
+	VMX_IO = 30,
+	VMX_RDMSR = 31,
+	VMX_WRMSR = 32,
+	VMX_ENTRY_FAIL_STATE = 33,
+	VMX_ENTRY_FAIL_MSR = 34,
+	VMX_EPT_VIOLATION = 48,
+	VMX_EPT_MISCONFIG = 49,
+	VMX_INVEPT = 50,
+	VMX_INVVPID = 53,
+	VMX_XSETBV = 55,
+	VMX_VMFUNC = 59,
+	VMX_REASON_COUNT = 80
+};
+
+/* What this processor allows; filled once by vmx_caps_read, the same on all CPUs. */
+struct vmx_caps {
+	u64 basic;
+	u64 pin, proc, proc2, exit, entry; /* low half: must be 1; high half: may be 1 */
+	u64 ept_vpid, misc;
+	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
+	u32 phys_bits;
+};
+
+struct vmx_vcpu {
+	hpa_t vmxon, vmcs;
+	u64 launched;
+	u64 eptp;
+	u32 proc;	  /* primary controls as in the VMCS */
+	bool nmi_pending; /* an NMI waits for the guest to be able to take it */
+	bool iret_due;	  /* an NMI exit happened: unblock NMIs in root mode */
+};
+
+extern struct vmx_caps vmx_caps;
+extern struct slat_format ept_format;
+
+static inline struct vmx_vcpu *vmx_of(struct vcpu *v)
+{
+	return v->arch;
+}
+
+void vmx_caps_read(struct vmx_caps *c);
+err_t vmx_probe(void);
+err_t vmx_enable(struct vcpu *v);
+void vmx_disable(struct vcpu *v);
+err_t vmx_vcpu_init(struct vcpu *v);
+void vmx_run(struct vcpu *v, struct exit *x);
+void vmx_decode(struct vcpu *v, struct exit *x);
+void vmx_advance(struct vcpu *v, const struct exit *x);
+u64 vmx_state_get(struct vcpu *v, enum cpu_reg r);
+void vmx_state_set(struct vcpu *v, enum cpu_reg r, u64 value);
+struct crm_limits vmx_cr_limits(enum cr_name cr);
+void vmx_cr_commit(struct vcpu *v, enum cr_name cr, const struct crm_outcome *o);
+void vmx_inject(struct vcpu *v, struct event e);
+void vmx_event_redeliver(struct vcpu *v);
+void vmx_event_prepare(struct vcpu *v);
+void vmx_trap_msr(u32 msr, bool read, bool write);
+void vmx_trap_port(u16 port, bool on);
+err_t vmx_trap_init(void);
+hpa_t vmx_msr_bitmap(void);
+hpa_t vmx_io_bitmap(u32 half);
+void vmx_slat_root(struct vcpu *v, hpa_t root);
+void vmx_tlb_flush(struct vcpu *v, bool second_level);
+void vmx_dump(struct vcpu *v, emit_fn emit);
+_Noreturn void vmx_entry_failed(struct vcpu *v, u64 status);
+
+/* vmx_entry.S */
+enum { VMX_ENTER_EXITED, VMX_ENTER_ABORTED, VMX_ENTER_FAILED };
+u64 vmx_enter(struct vcpu *v, u64 launched);
+void vmx_exit_entry(void);
+/* An IRET to the next instruction: ends NMI blocking in root mode. */
+void vmx_unblock_nmi(void);
+
+#endif

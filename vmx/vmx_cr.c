@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* CR0 and CR4 on VT-x: what the hardware demands, and making the model's outcome real. */
+#include "vmx/vmx.h"
+
+#include "x86/cr.h"
+#include "x86/insn.h"
+#include "x86/msr.h"
+
+struct crm_limits vmx_cr_limits(enum cr_name cr)
+{
+	/* PE and PG are exempt: unrestricted guest (Intel SDM vol. 3D, A.7) */
+	if (cr == CR_0)
+		return (struct crm_limits){.must1 = vmx_caps.cr0_fixed0 & ~(CR0_PE | CR0_PG),
+					   .must0 = ~vmx_caps.cr0_fixed1};
+	return (struct crm_limits){.must1 = vmx_caps.cr4_fixed0, .must0 = ~vmx_caps.cr4_fixed1};
+}
+
+void vmx_cr_commit(struct vcpu *v, enum cr_name cr, const struct crm_outcome *o)
+{
+	u64 efer = vmread(VMCS_GUEST_EFER);
+
+	vmwrite(cr == CR_0 ? VMCS_GUEST_CR0 : VMCS_GUEST_CR4, o->next.hw);
+	vmwrite(cr == CR_0 ? VMCS_CR0_SHADOW : VMCS_CR4_SHADOW, o->next.shadow);
+	if (o->effects & CRM_LMA_SET)
+		vmx_state_set(v, REG_EFER, efer | EFER_LMA);
+	if (o->effects & CRM_LMA_CLEAR)
+		vmx_state_set(v, REG_EFER, efer & ~EFER_LMA);
+	if (o->effects & (CRM_TLB_ALL | CRM_TLB_PCID))
+		vmx_tlb_flush(v, false);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The way into the guest and out of it.
+ *
+ * HOST_RSP is the end of vcpu->gpr, so that at an exit fifteen pushes store the guest's general registers
+ * where they belong; likewise fifteen pops load them. NMIs in root mode use a stack of their own (IST), so
+ * nothing else is ever pushed there.
+ *
+ * Between vmx_enter_window and vmx_enter_window_end an NMI must not be forgotten: the NMI handler
+ * (core/trap.c) sees RIP in this window and sends it to vmx_enter_abort, which undoes the entry. The
+ * guest's registers in memory are untouched by then.
+ */
+#include "hv/pcpu.h"
+#include "hv/vcpu.h"
+
+	.text
+	.globl vmx_enter, vmx_exit_entry, vmx_unblock_nmi
+	.globl vmx_enter_window, vmx_enter_window_end, vmx_enter_abort
+
+/* u64 vmx_enter(struct vcpu *v, u64 launched) -> 0 exited, 1 aborted, 2 VM entry failed */
+vmx_enter:
+	push	%rbx
+	push	%rbp
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	mov	%rsp, VCPU_HOST_RSP(%rdi)
+vmx_enter_window:
+	cmpl	$0, VCPU_NMI_ROOT(%rdi)
+	jne	vmx_enter_abort
+	test	%rsi, %rsi
+	mov	%rdi, %rsp
+	pop	%rax
+	pop	%rcx
+	pop	%rdx
+	pop	%rbx
+	pop	%rbp			/* the slot of RSP */
+	pop	%rbp
+	pop	%rsi
+	pop	%rdi
+	pop	%r8
+	pop	%r9
+	pop	%r10
+	pop	%r11
+	pop	%r12
+	pop	%r13
+	pop	%r14
+	pop	%r15
+	jz	1f
+	vmresume
+	jmp	2f
+1:	vmlaunch
+vmx_enter_window_end:
+2:	mov	$2, %eax
+	jmp	3f
+
+vmx_enter_abort:
+	mov	$1, %eax
+3:	mov	%gs:PCPU_VCPU, %rdi
+	mov	VCPU_HOST_RSP(%rdi), %rsp
+	jmp	4f
+
+	.balign	16
+vmx_exit_entry:
+	push	%r15
+	push	%r14
+	push	%r13
+	push	%r12
+	push	%r11
+	push	%r10
+	push	%r9
+	push	%r8
+	push	%rdi
+	push	%rsi
+	push	%rbp
+	push	%rbp			/* the slot of RSP */
+	push	%rbx
+	push	%rdx
+	push	%rcx
+	push	%rax
+	mov	VCPU_HOST_RSP(%rsp), %rsp
+	xor	%eax, %eax
+4:	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbp
+	pop	%rbx
+	ret
+
+vmx_unblock_nmi:
+	mov	%rsp, %rax
+	mov	%ss, %ecx
+	push	%rcx
+	push	%rax
+	pushfq
+	mov	%cs, %ecx
+	push	%rcx
+	lea	1f(%rip), %rax
+	push	%rax
+	iretq
+1:	ret
+
+	.section .note.GNU-stack, "", @progbits

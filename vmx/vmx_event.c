@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* Events into the guest: injection, re-delivery, NMIs (Intel SDM vol. 3C, 25.8.3, 27.6, 28.2.4). */
+#include "vmx/vmx.h"
+
+#include "x86/insn.h"
+#include "x86/vector.h"
+
+static void set_event(struct vcpu *v, u64 info, u64 error)
+{
+	vmwrite(VMCS_ENTRY_INTR_INFO, info);
+	if (info & INTR_INFO_ERROR)
+		vmwrite(VMCS_ENTRY_ERROR_CODE, error);
+	v->event_set = true;
+}
+
+static void inject_exception(struct vcpu *v, u8 vector, bool has_error, u32 error)
+{
+	set_event(v,
+		  INTR_INFO_VALID | INTR_TYPE_HARD_EXC << 8 | vector |
+			  (has_error ? INTR_INFO_ERROR : 0),
+		  error);
+}
+
+static bool contributory(u8 vector)
+{
+	return vector < VECTOR_COUNT && (VECTOR_CONTRIBUTORY >> vector & 1);
+}
+
+/*
+ * An exception while `info` was being delivered: #DF where the pair asks for it (Intel SDM vol. 3A, 6.15,
+ * table 6-5). An interrupt whose delivery was cut short is not lost by #DF rules: benign pairs are
+ * handled serially, so the exception is delivered and the interrupt, which hardware has acknowledged,
+ * is dropped only where the CPU itself would turn to shutdown.
+ */
+static bool makes_double_fault(u64 info, u8 second)
+{
+	u8 first = INTR_INFO_VECTOR(info);
+
+	if (INTR_INFO_TYPE(info) != INTR_TYPE_HARD_EXC)
+		return false;
+	if (contributory(first))
+		return contributory(second);
+	return first == VECTOR_PF && (contributory(second) || second == VECTOR_PF);
+}
+
+void vmx_inject(struct vcpu *v, struct event e)
+{
+	if (e.type == EVENT_NMI) {
+		vmx_of(v)->nmi_pending = true;
+		return;
+	}
+	if (v->event_set) {
+		u64 info = vmread(VMCS_ENTRY_INTR_INFO);
+
+		if (INTR_INFO_TYPE(info) == INTR_TYPE_HARD_EXC &&
+		    INTR_INFO_VECTOR(info) == VECTOR_DF) {
+			vmwrite(VMCS_ENTRY_INTR_INFO, 0);
+			vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_SHUTDOWN);
+			return;
+		}
+		if (makes_double_fault(info, e.vector)) {
+			inject_exception(v, VECTOR_DF, true, 0);
+			return;
+		}
+	}
+	inject_exception(v, e.vector, e.has_error, e.error);
+}
+
+/* The exit interrupted the delivery of an event: deliver it again at the next entry. */
+void vmx_event_redeliver(struct vcpu *v)
+{
+	u64 info = vmread(VMCS_IDT_VECTORING_INFO);
+	u32 type = INTR_INFO_TYPE(info);
+
+	if (!(info & INTR_INFO_VALID))
+		return;
+	/* bit 12 is undefined here and must be 0 on entry */
+	set_event(v, info & ~INTR_INFO_NMI_UNBLOCK, vmread(VMCS_IDT_VECTORING_ERROR));
+	if (type == INTR_TYPE_SOFT_INT || type == INTR_TYPE_SOFT_EXC ||
+	    type == INTR_TYPE_PRIV_SOFT_EXC)
+		vmwrite(VMCS_ENTRY_INSN_LENGTH, vmread(VMCS_EXIT_INSN_LENGTH));
+	/* the NMI is not in its handler yet */
+	if (type == INTR_TYPE_NMI)
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
+			vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~INTERRUPTIBILITY_NMI);
+}
+
+static void set_nmi_window(struct vmx_vcpu *m, bool on)
+{
+	u32 proc = on ? m->proc | PROC_NMI_WINDOW : m->proc & ~(u32)PROC_NMI_WINDOW;
+
+	if (proc != m->proc) {
+		m->proc = proc;
+		vmwrite(VMCS_PROC_CONTROLS, proc);
+	}
+}
+
+/* Just before an entry with an NMI pending: put it in, or ask for an exit when the guest can take it. */
+void vmx_event_prepare(struct vcpu *v)
+{
+	struct vmx_vcpu *m = vmx_of(v);
+	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+	u64 activity = vmread(VMCS_GUEST_ACTIVITY);
+
+	if (activity == ACTIVITY_WAIT_SIPI || activity == ACTIVITY_SHUTDOWN ||
+	    (blocking & (INTERRUPTIBILITY_NMI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_STI)) ||
+	    v->event_set) {
+		set_nmi_window(m, true);
+		return;
+	}
+	set_event(v, INTR_INFO_VALID | INTR_TYPE_NMI << 8 | VECTOR_NMI, 0);
+	m->nmi_pending = false;
+	set_nmi_window(m, false);
+}

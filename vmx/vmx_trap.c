@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* The MSR and I/O bitmaps, one pair for all CPUs (Intel SDM vol. 3C, 25.6.4 and 25.6.9). */
+#include "vmx/vmx.h"
+
+#include "core/page.h"
+#include "hv/assert.h"
+
+static u8 *msr_bitmap;
+static u8 *io_bitmap;
+
+err_t vmx_trap_init(void)
+{
+	if (!msr_bitmap)
+		msr_bitmap = page_alloc(1);
+	if (!io_bitmap)
+		io_bitmap = page_alloc(2);
+	return msr_bitmap && io_bitmap ? OK : "too little memory for the bitmaps";
+}
+
+hpa_t vmx_msr_bitmap(void)
+{
+	return page_hpa(msr_bitmap);
+}
+
+hpa_t vmx_io_bitmap(u32 half)
+{
+	return page_hpa(io_bitmap + half * PAGE_SIZE);
+}
+
+static void set_bit(u8 *map, u32 bit, bool on)
+{
+	if (on)
+		map[bit / 8] |= 1u << bit % 8;
+	else
+		map[bit / 8] &= ~(1u << bit % 8);
+}
+
+/* Reads in the first half, writes in the second; low MSRs, then those from C0000000h. */
+void vmx_trap_msr(u32 msr, bool read, bool write)
+{
+	u32 high = msr >= 0xc0000000;
+	u32 bit = (msr & 0x1fff) + high * 0x2000;
+
+	ASSERT((msr & ~0x1fffu) == (high ? 0xc0000000 : 0));
+	set_bit(msr_bitmap, bit, read);
+	set_bit(msr_bitmap + 2048, bit, write);
+}
+
+void vmx_trap_port(u16 port, bool on)
+{
+	set_bit(io_bitmap, port, on);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The instructions C has no word for: the only inline assembly of the hypervisor. CPL 0 only.
+ * The *_safe forms return false where the instruction raised #GP and leave nothing changed: their
+ * faults are caught by the exception table (core/trap.c).
+ */
+#ifndef X86_INSN_H
+#define X86_INSN_H
+
+#include "hv/types.h"
+#include "x86/cpuid.h"
+
+static inline struct cpuid cpuid(u32 leaf, u32 subleaf)
+{
+	struct cpuid c;
+
+	__asm__ volatile("cpuid"
+			 : "=a"(c.eax), "=b"(c.ebx), "=c"(c.ecx), "=d"(c.edx)
+			 : "a"(leaf), "c"(subleaf));
+	return c;
+}
+
+static inline u64 rdmsr(u32 msr)
+{
+	u32 lo, hi;
+
+	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+	return (u64)hi << 32 | lo;
+}
+
+static inline void wrmsr(u32 msr, u64 v)
+{
+	__asm__ volatile("wrmsr" ::"c"(msr), "a"((u32)v), "d"((u32)(v >> 32)) : "memory");
+}
+
+/* An instruction whose #GP jumps to label 2 with `ok` still 0. */
+#define INSN_SAFE(insn)                                                                            \
+	"1: " insn "\n movl $1, %[ok]\n2:\n"                                                       \
+	".pushsection .ex_table, \"a\"\n .quad 1b, 2b\n .popsection\n"
+
+static inline bool rdmsr_safe(u32 msr, u64 *v)
+{
+	u32 lo = 0, hi = 0, ok = 0;
+
+	__asm__ volatile(INSN_SAFE("rdmsr") : "+a"(lo), "+d"(hi), [ok] "+r"(ok) : "c"(msr));
+	*v = (u64)hi << 32 | lo;
+	return ok;
+}
+
+static inline bool wrmsr_safe(u32 msr, u64 v)
+{
+	u32 ok = 0;
+
+	__asm__ volatile(INSN_SAFE("wrmsr")
+			 : [ok] "+r"(ok)
+			 : "c"(msr), "a"((u32)v), "d"((u32)(v >> 32))
+			 : "memory");
+	return ok;
+}
+
+static inline bool xsetbv_safe(u32 xcr, u64 v)
+{
+	u32 ok = 0;
+
+	__asm__ volatile(INSN_SAFE("xsetbv")
+			 : [ok] "+r"(ok)
+			 : "c"(xcr), "a"((u32)v), "d"((u32)(v >> 32))
+			 : "memory");
+	return ok;
+}
+
+static inline u64 rdtsc(void)
+{
+	u32 lo, hi;
+
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return (u64)hi << 32 | lo;
+}
+
+#define CR_ACCESSORS(n)                                                                            \
+	static inline u64 read_cr##n(void)                                                         \
+	{                                                                                          \
+		u64 v;                                                                             \
+                                                                                                   \
+		__asm__ volatile("mov %%cr" #n ", %0" : "=r"(v)::"memory");                        \
+		return v;                                                                          \
+	}                                                                                          \
+                                                                                                   \
+	static inline void write_cr##n(u64 v)                                                      \
+	{                                                                                          \
+		__asm__ volatile("mov %0, %%cr" #n ::"r"(v) : "memory");                           \
+	}
+CR_ACCESSORS(0)
+CR_ACCESSORS(2)
+CR_ACCESSORS(3)
+CR_ACCESSORS(4)
+
+#define DR_WRITER(n)                                                                               \
+	static inline void write_dr##n(u64 v)                                                      \
+	{                                                                                          \
+		__asm__ volatile("mov %0, %%dr" #n ::"r"(v));                                      \
+	}
+DR_WRITER(0)
+DR_WRITER(1)
+DR_WRITER(2)
+DR_WRITER(3)
+DR_WRITER(6)
+
+static inline void outb(u16 port, u8 v)
+{
+	__asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
+}
+
+static inline void outw(u16 port, u16 v)
+{
+	__asm__ volatile("outw %0, %1" ::"a"(v), "Nd"(port));
+}
+
+static inline void outl(u16 port, u32 v)
+{
+	__asm__ volatile("outl %0, %1" ::"a"(v), "Nd"(port));
+}
+
+static inline u8 inb(u16 port)
+{
+	u8 v;
+
+	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+
+static inline u16 inw(u16 port)
+{
+	u16 v;
+
+	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+
+static inline u32 inl(u16 port)
+{
+	u32 v;
+
+	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+
+struct desc_ptr {
+	u16 limit;
+	u64 base;
+} __attribute__((packed));
+
+static inline void lgdt(const struct desc_ptr *p)
+{
+	__asm__ volatile("lgdt %0" ::"m"(*p));
+}
+
+static inline void lidt(const struct desc_ptr *p)
+{
+	__asm__ volatile("lidt %0" ::"m"(*p));
+}
+
+static inline void ltr(u16 sel)
+{
+	__asm__ volatile("ltr %0" ::"r"(sel));
+}
+
+static inline void cpu_pause(void)
+{
+	__asm__ volatile("pause" ::: "memory");
+}
+
+static inline void cpu_halt(void)
+{
+	__asm__ volatile("hlt" ::: "memory");
+}
+
+static inline void wbinvd(void)
+{
+	__asm__ volatile("wbinvd" ::: "memory");
+}
+
+/* The per-CPU pointer that GS base holds while Lamina runs. */
+static inline void *gs_self(void)
+{
+	void *p;
+
+	__asm__("movq %%gs:0, %0" : "=r"(p));
+	return p;
+}
+
+/* --- VT-x (Intel SDM vol. 3C, chapter 31). True: VMsucceed. --- */
+
+static inline bool vmxon(hpa_t region)
+{
+	bool ok;
+
+	__asm__ volatile("vmxon %1" : "=@cca"(ok) : "m"(region.v) : "memory");
+	return ok;
+}
+
+static inline void vmxoff(void)
+{
+	__asm__ volatile("vmxoff" ::: "cc", "memory");
+}
+
+static inline bool vmclear(hpa_t vmcs)
+{
+	bool ok;
+
+	__asm__ volatile("vmclear %1" : "=@cca"(ok) : "m"(vmcs.v) : "memory");
+	return ok;
+}
+
+static inline bool vmptrld(hpa_t vmcs)
+{
+	bool ok;
+
+	__asm__ volatile("vmptrld %1" : "=@cca"(ok) : "m"(vmcs.v) : "memory");
+	return ok;
+}
+
+static inline u64 vmread(u32 field)
+{
+	u64 v;
+
+	__asm__ volatile("vmread %1, %0" : "=r"(v) : "r"((u64)field) : "cc");
+	return v;
+}
+
+static inline bool vmread_safe(u32 field, u64 *v)
+{
+	bool ok;
+
+	__asm__ volatile("vmread %2, %1" : "=@cca"(ok), "=r"(*v) : "r"((u64)field) : "cc");
+	return ok;
+}
+
+static inline void vmwrite(u32 field, u64 v)
+{
+	__asm__ volatile("vmwrite %1, %0" ::"r"((u64)field), "rm"(v) : "cc");
+}
+
+struct invept_desc {
+	u64 eptp;
+	u64 zero;
+};
+
+static inline void invept(u64 type, u64 eptp)
+{
+	struct invept_desc d = {eptp, 0};
+
+	__asm__ volatile("invept %0, %1" ::"m"(d), "r"(type) : "cc", "memory");
+}
+
+struct invvpid_desc {
+	u64 vpid;
+	u64 linear;
+};
+
+static inline void invvpid(u64 type, u16 vpid, u64 linear)
+{
+	struct invvpid_desc d = {vpid, linear};
+
+	__asm__ volatile("invvpid %0, %1" ::"m"(d), "r"(type) : "cc", "memory");
+}
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* RFLAGS (Intel SDM vol. 1, 3.4.3). */
+#ifndef X86_RFLAGS_H
+#define X86_RFLAGS_H
+
+#include "hv/types.h"
+
+#define RFLAGS_CF    BIT(0)
+#define RFLAGS_FIXED BIT(1) /* always reads 1 */
+#define RFLAGS_ZF    BIT(6)
+#define RFLAGS_TF    BIT(8)
+#define RFLAGS_IF    BIT(9)
+#define RFLAGS_VM    BIT(17)
+
+#endif
