@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The instructions that x86/insn.h leaves out because the hypervisor has no use for them. CPL 0. */
+/*
+ * The instructions that x86/insn.h leaves out because the hypervisor has no use for them. CPL 0.
+ * The prefix keeps them apart from whatever insn.h takes up one day.
+ */
 #ifndef TESTKERNEL_ASM_H
 #define TESTKERNEL_ASM_H
 
 #include "hv/types.h"
 #include "x86/insn.h"
 
-static inline u64 read_cr8(void)
+static inline u64 tk_read_cr8(void)
 {
 	u64 v;
 
@@ -14,12 +17,12 @@ static inline u64 read_cr8(void)
 	return v;
 }
 
-static inline void write_cr8(u64 v)
+static inline void tk_write_cr8(u64 v)
 {
 	__asm__ volatile("mov %0, %%cr8" : : "r"(v) : "memory");
 }
 
-static inline u64 read_dr6(void)
+static inline u64 tk_read_dr6(void)
 {
 	u64 v;
 
@@ -27,43 +30,33 @@ static inline u64 read_dr6(void)
 	return v;
 }
 
-static inline void write_dr6(u64 v)
-{
-	__asm__ volatile("mov %0, %%dr6" : : "r"(v));
-}
-
-static inline void write_dr7(u64 v)
+static inline void tk_write_dr7(u64 v)
 {
 	__asm__ volatile("mov %0, %%dr7" : : "r"(v));
 }
 
-static inline void write_dr0(u64 v)
-{
-	__asm__ volatile("mov %0, %%dr0" : : "r"(v));
-}
-
-static inline void cpu_cli(void)
+static inline void tk_cli(void)
 {
 	__asm__ volatile("cli" : : : "memory");
 }
 
-static inline void cpu_sti(void)
+static inline void tk_sti(void)
 {
 	__asm__ volatile("sti" : : : "memory");
 }
 
 /* Enables interrupts and halts; no interrupt can come between the two instructions. */
-static inline void cpu_sti_hlt(void)
+static inline void tk_sti_hlt(void)
 {
 	__asm__ volatile("sti; hlt" : : : "memory");
 }
 
-static inline void invlpg(u64 va)
+static inline void tk_invlpg(u64 va)
 {
 	__asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
 }
 
-static inline u64 xgetbv(u32 index)
+static inline u64 tk_xgetbv(u32 index)
 {
 	u32 lo, hi;
 
@@ -71,7 +64,7 @@ static inline u64 xgetbv(u32 index)
 	return lo | (u64)hi << 32;
 }
 
-static inline void xsetbv(u32 index, u64 v)
+static inline void tk_xsetbv(u32 index, u64 v)
 {
 	__asm__ volatile("xsetbv" : : "c"(index), "a"((u32)v), "d"((u32)(v >> 32)) : "memory");
 }

@@ -9,6 +9,6 @@ u64 window_map(u32 slot, u64 pa, u64 flags)
 	u64 va = WINDOW_BASE + slot * PAGE_SIZE;
 
 	window_pt[slot] = (pa & PTE_ADDR) | flags;
-	invlpg(va);
+	tk_invlpg(va);
 	return va;
 }

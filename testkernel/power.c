@@ -21,7 +21,7 @@ static _Noreturn void halt(void)
 
 void power_off(void)
 {
-	cpu_cli();
+	tk_cli();
 	console_drain();
 	switch (power_off_way) {
 	case OFF_BOCHS:

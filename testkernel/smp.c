@@ -123,12 +123,12 @@ void ap_main(void)
 	p->token = 1; /* off the shared stack: the next CPU may come */
 	c->started++;
 	for (;;) {
-		cpu_cli();
+		tk_cli();
 		if (c->work) {
 			c->work(c->work_arg);
 			c->work = NULL;
 		} else {
-			cpu_sti_hlt();
+			tk_sti_hlt();
 		}
 	}
 }

@@ -80,7 +80,7 @@ static void end_snippet(struct cpu *c, struct trap_frame *f)
 	memcpy(&e->f, f, sizeof(*f));
 	e->f.gpr[RSP] = f->rsp;
 	e->cr2 = read_cr2();
-	e->dr6 = read_dr6();
+	e->dr6 = tk_read_dr6();
 	f->rip = (uintptr_t)exec_leave;
 	f->cs = TK_CODE64;
 	f->rflags = RFLAGS_FIXED;

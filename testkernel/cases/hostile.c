@@ -162,7 +162,7 @@ static void cr0_values(void *unused)
 
 static void xsetbv_values(void)
 {
-	u64 before = xgetbv(0);
+	u64 before = tk_xgetbv(0);
 	static const struct {
 		u32 index;
 		u64 value;
@@ -175,14 +175,14 @@ static void xsetbv_values(void)
 				     bad[i].value >> 32);
 
 		check(v == VECTOR_GP, "XSETBV %x := %lx: vector %u", bad[i].index, bad[i].value, v);
-		check(xgetbv(0) == before, "XSETBV %x := %lx: XCR0 is %lx", bad[i].index,
-		      bad[i].value, xgetbv(0));
+		check(tk_xgetbv(0) == before, "XSETBV %x := %lx: XCR0 is %lx", bad[i].index,
+		      bad[i].value, tk_xgetbv(0));
 	}
 	check(hostile_exec(3, &snip_xsetbv, (u32)before, 0, 0) == VECTOR_GP, "CPL 3 XSETBV");
 	check(hostile_exec(0, &snip_xsetbv, (u32)before, 0, 0) == VEC_DONE, "good XSETBV");
 	check(hostile_exec(0, &snip_xsetbv, 3, 0, 0) == VEC_DONE, "XCR0 := 3");
-	check(xgetbv(0) == 3, "XCR0 is %lx, not 3", xgetbv(0));
-	xsetbv(0, before);
+	check(tk_xgetbv(0) == 3, "XCR0 is %lx, not 3", tk_xgetbv(0));
+	tk_xsetbv(0, before);
 	check(hostile_exec(3, &snip_xgetbv, 0, 0, 0) == VEC_DONE, "CPL 3 XGETBV");
 	check(hostile_exec(0, &snip_xgetbv, 0, 5, 0) == VECTOR_GP, "XGETBV of index 5");
 }
