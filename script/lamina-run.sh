@@ -70,7 +70,7 @@ case $guest in linux | bios) ;; *) die "--guest is linux or bios, not '$guest'" 
 dir=$build/run
 mkdir -p "$dir"
 build_lamina
-run_make "$build/console"
+run_make build/console
 need_emulator
 bochs --help cpu 2>&1 | grep -qw "$model" || die "Bochs has no CPU model '$model'"
 
@@ -110,7 +110,7 @@ fi
 com1='mode=socket-client, dev=localhost:$CONSOLE_PORT'
 bochsrc >"$dir/bochsrc"
 bochs_commands >"$dir/go.rc"
-set -- --log "$log" --stage GRUB= --stage 'Lamina=lamina: ' --stage 'guest=lamina: guest ' \
+set -- --log "$log" --after $(($(date +%s%3N) - started)) --stage GRUB= --stage 'Lamina=lamina: ' --stage 'guest=lamina: guest ' \
 	--stage 'kernel=[    0.0' --stage 'userspace=guest: userspace'
 [ -n "$batch" ] || set -- --type "$@"
 how=0

@@ -4,11 +4,14 @@
  * a TCP port whose number the command finds in CONSOLE_PORT, shows what comes, and sends what is
  * typed.
  *
- * console [--type] [--log FILE] [--timeout SECONDS] [--stage NAME=PREFIX]... -- COMMAND...
+ * console [--type] [--log FILE] [--timeout SECONDS] [--after MS] [--stage NAME=PREFIX]...
+ *         [--last PREFIX] -- COMMAND...
  *
  * --type: the terminal's input goes to the machine; Ctrl-] ends it. --stage: when the first line
- * comes that starts with PREFIX, a line with NAME and the time since the start goes before it.
- * Exit codes: 0 the command ended, 1 an error, 2 ended by Ctrl-], 3 by the time limit.
+ * comes that starts with PREFIX, a line with NAME and the time since the start goes before it
+ * (--after: milliseconds that went by before). --last: some seconds after a line with this PREFIX,
+ * end it. Exit codes: 0 the command ended, 1 an error, 2 ended by Ctrl-], 3 by the time limit, 4 by
+ * --last.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -20,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -28,12 +32,13 @@
 
 #define MAX_STAGES 8
 #define KEY_END	   0x1d /* Ctrl-] */
+#define LAST_WORDS 5.0	/* seconds that a machine has after its --last line */
 #define POLL_MS	   100
 
-enum { ENDED = 0, ERROR = 1, BY_KEY = 2, BY_TIME = 3 };
+enum { ENDED = 0, ERROR = 1, BY_KEY = 2, BY_TIME = 3, BY_LAST = 4 };
 
 struct stage {
-	const char *name, *prefix;
+	const char *name, *prefix; /* no name: nothing is shown */
 	bool seen;
 };
 
@@ -43,6 +48,9 @@ static FILE *log_file;
 static struct termios tty_before;
 static bool tty_changed;
 static struct timespec start;
+static double before;	/* seconds that went by before the start */
+static double deadline; /* seconds since the start; 0: none */
+static bool last_words; /* the deadline is that of --last */
 
 static void tty_restore(void)
 {
@@ -59,8 +67,8 @@ _Noreturn static void die(const char *what)
 
 _Noreturn static void usage(void)
 {
-	fprintf(stderr, "usage: console [--type] [--log FILE] [--timeout SECONDS] "
-			"[--stage NAME=PREFIX]... -- COMMAND...\n");
+	fprintf(stderr, "usage: console [--type] [--log FILE] [--timeout SECONDS] [--after MS] "
+			"[--stage NAME=PREFIX]... [--last PREFIX] -- COMMAND...\n");
 	exit(ERROR);
 }
 
@@ -91,7 +99,12 @@ static void announce(struct stage *s)
 	const char *on = isatty(1) ? "\033[36m" : "", *off = isatty(1) ? "\033[0m" : "";
 
 	s->seen = true;
-	printf("%s[%7.1fs]%s %s\n", on, elapsed(), off, s->name);
+	if (s->name) {
+		printf("%s[%7.1fs]%s %s\n", on, before + elapsed(), off, s->name);
+	} else {
+		deadline = elapsed() + LAST_WORDS;
+		last_words = true;
+	}
 }
 
 /* Can the @n bytes at @line become a stage's first line? Announces the stage when they have. */
@@ -161,8 +174,8 @@ static pid_t start_command(char **argv)
 		return pid;
 	null = open("/dev/null", O_RDONLY);
 	dup2(null, 0);
-	/* Ctrl-C is the guest's, not the emulator's */
-	setpgid(0, 0);
+	/* no emulator without a console */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	execvp(argv[0], argv);
 	_exit(127);
 }
@@ -189,7 +202,7 @@ static bool has_ended(pid_t pid)
 
 /* Carries bytes until the machine ends (its line closes, or it never opened one), or someone ends
  * it. */
-static int carry(int listener, pid_t pid, bool typing, double limit)
+static int carry(int listener, pid_t pid, bool typing)
 {
 	struct pollfd p[2] = {{.fd = listener, .events = POLLIN},
 			      {.fd = typing ? 0 : -1, .events = POLLIN}};
@@ -198,8 +211,8 @@ static int carry(int listener, pid_t pid, bool typing, double limit)
 	ssize_t n;
 
 	for (;;) {
-		if (limit > 0 && elapsed() > limit)
-			return BY_TIME;
+		if (deadline > 0 && elapsed() > deadline)
+			return last_words ? BY_LAST : BY_TIME;
 		if (poll(p, 2, POLL_MS) < 0 && errno != EINTR)
 			die("poll");
 		if (p[0].revents && line < 0) {
@@ -217,35 +230,59 @@ static int carry(int listener, pid_t pid, bool typing, double limit)
 	}
 }
 
-static void add_stage(char *arg)
+static void add_stage(const char *name, const char *prefix)
+{
+	if (n_stages == MAX_STAGES)
+		usage();
+	stages[n_stages++] = (struct stage){.name = name, .prefix = prefix};
+}
+
+static void add_named_stage(char *arg)
 {
 	char *eq = strchr(arg, '=');
 
-	if (!eq || n_stages == MAX_STAGES)
+	if (!eq)
 		usage();
 	*eq = '\0';
-	stages[n_stages++] = (struct stage){.name = arg, .prefix = eq + 1};
+	add_stage(arg, eq + 1);
+}
+
+/* Takes one option with a value. */
+static void option(const char *name, char *arg)
+{
+	if (!strcmp(name, "--log")) {
+		log_file = fopen(arg, "w");
+		if (!log_file)
+			die(arg);
+	} else if (!strcmp(name, "--timeout")) {
+		deadline = atof(arg);
+	} else if (!strcmp(name, "--after")) {
+		before = atof(arg) / 1000;
+	} else if (!strcmp(name, "--stage")) {
+		add_named_stage(arg);
+	} else if (!strcmp(name, "--last")) {
+		add_stage(NULL, arg);
+	} else {
+		usage();
+	}
 }
 
 int main(int argc, char **argv)
 {
 	bool typing = false;
-	double limit = 0;
 	int listener, how, i;
 	pid_t pid;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (i = 1; i < argc && strcmp(argv[i], "--"); i++) {
-		if (!strcmp(argv[i], "--type"))
+		if (!strcmp(argv[i], "--type")) {
 			typing = true;
-		else if (!strcmp(argv[i], "--log") && i + 1 < argc)
-			log_file = fopen(argv[++i], "w");
-		else if (!strcmp(argv[i], "--timeout") && i + 1 < argc)
-			limit = atof(argv[++i]);
-		else if (!strcmp(argv[i], "--stage") && i + 1 < argc)
-			add_stage(argv[++i]);
-		else
+			continue;
+		}
+		if (i + 1 == argc)
 			usage();
+		option(argv[i], argv[i + 1]);
+		i++;
 	}
 	if (i + 1 >= argc)
 		usage();
@@ -256,9 +293,9 @@ int main(int argc, char **argv)
 		die(argv[i + 1]);
 	if (typing)
 		tty_raw();
-	how = carry(listener, pid, typing, limit);
+	how = carry(listener, pid, typing);
 	if (how != ENDED)
-		kill(-pid, SIGKILL);
+		kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	tty_restore();
 	return how;

@@ -83,13 +83,15 @@ linux_disk() {
 	grub_image "$1/linux.img" "$1/linux.cfg" "vmlinuz=$3" "initrd.gz=$build/guest/initrd.gz"
 }
 
-# disk_on_lamina DIR OPTIONS: DIR/lamina.img, a CD whose GRUB loads Lamina to boot the first hard disk
+# disk_on_lamina DIR OPTIONS [MODULE [NAME=FILE]]: DIR/lamina.img, a CD whose GRUB loads Lamina to boot the
+# first hard disk. MODULE: in place of the disk's boot sector; empty: no module.
 disk_on_lamina() {
 	{
 		grub_head
 		echo "multiboot2 /lamina.elf $2"
-		echo "module2 (hd0)+1"
+		module=${3-(hd0)+1}
+		[ -z "$module" ] || echo "module2 $module"
 		echo "boot"
 	} >"$1/lamina.cfg"
-	grub_image "$1/lamina.img" "$1/lamina.cfg" "lamina.elf=$build/lamina.elf"
+	grub_image "$1/lamina.img" "$1/lamina.cfg" "lamina.elf=$build/lamina.elf" ${4:+"$4"}
 }

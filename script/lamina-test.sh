@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh disable=SC2154 # $top comes from ./lamina
+# ./lamina test
+set -eu
+. "$top/script/lib/common.sh"
+. "$top/script/lib/linux.sh"
+. "$top/script/lib/boot.sh"
+
+usage() {
+	cat <<-'EOF'
+		usage: lamina test [--all] [--list] [PATTERN]...
+
+		Builds everything and runs the tests: unit tests, short fuzzing, checks of the sources, and boots
+		in the Bochs emulator. Without PATTERN all but the slow ones (--all: those too); else the tests,
+		slow or not, whose name matches one (a shell pattern like 'linux-*'). --list only lists.
+
+		Exits with 0 when all passed, so "git bisect run ./lamina test linux-1" works. The consoles of
+		the boots stay in build/test/NAME/.
+	EOF
+}
+
+all='' list='' patterns=''
+while [ $# -gt 0 ]; do
+	case $1 in
+	--help) usage && exit 0 ;;
+	--all) all=1 ;;
+	--list) list=1 ;;
+	-*) die "test: unknown option '$1'; see lamina test --help" ;;
+	*) patterns="$patterns $1" ;;
+	esac
+	shift
+done
+
+# matches NAME: is it asked for?
+matches() {
+	set -f
+	for pattern in $patterns; do
+		# shellcheck disable=SC2254 # it is a pattern
+		case $1 in $pattern) set +f && return 0 ;; esac
+	done
+	set +f
+	return 1
+}
+
+names='' judges=' '
+while read -r name judge rest; do
+	case $name in '' | '#'*) continue ;; esac
+	if [ -n "$patterns" ]; then
+		matches "$name" || continue
+	elif [ -z "$all" ]; then
+		case " $rest " in *' all '*) continue ;; esac
+	fi
+	names="$names $name" judges="$judges$judge "
+done <"$top/test/boot/cases"
+[ -n "$names" ] || die "no test matches$patterns; lamina test --list shows them"
+if [ -n "$list" ]; then
+	printf '%s\n' $names
+	exit 0
+fi
+
+# uses JUDGE...: does a chosen test have one of these judges?
+uses() {
+	for judge in "$@"; do
+		case $judges in *" $judge "*) return 0 ;; esac
+	done
+	return 1
+}
+
+need 'run the tests' perl=prove
+if uses host; then
+	need 'build and run the unit tests and checks' libcmocka-dev=/usr/include/cmocka.h clang clang-format \
+		libcapstone-dev=/usr/include/capstone/capstone.h
+fi
+if uses linux bios alive refusal bare same hostile; then
+	build_lamina
+	need_emulator
+	need 'test with another firmware' seabios=/usr/share/seabios/bios.bin
+	run_make build/console build/test/alive.img
+fi
+if uses linux bios bare hostile; then
+	build_guest
+	cp "$linux/vmlinuz" "$build/guest/vmlinuz"
+fi
+if uses same; then
+	run_make testkernel
+fi
+
+# shellcheck disable=SC2086 # a list of names
+stage "$(echo $names | wc -w) tests, $(nproc) at a time"
+cd "$top"
+# shellcheck disable=SC2086
+exec prove --timer -j "$(nproc)" --exec test/boot/run-case $names

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh disable=SC2154 # the variables are run-case's
+# The judges of test/boot/cases. Each boots what it needs and says ok or not, from the serial console.
+
+# has REGEX: a line of the last console matches it
+has() {
+	grep -Eq -- "$1" "$log"
+}
+
+# count N REGEX: N lines do
+count() {
+	[ "$(grep -Ec -- "$2" "$log")" -eq "$1" ]
+}
+
+# boot SUB MAKE_IMAGES ARGUMENT...: makes the images and emulates the machine
+boot() {
+	sub=$1
+	shift
+	mkdir -p "$work/$sub"
+	log=$work/$sub/serial.txt
+	cd='' hd=''
+	"$@"
+	emulate "$sub"
+}
+
+# What boot can be told to make, each with the options of Lamina
+images_linux() {
+	linux_on_lamina "$work/$sub" "guest=linux $*" "$append" "$kernel"
+	hd=$work/$sub/lamina.img
+}
+
+images_bios() {
+	linux_disk "$work/$sub" "$append" "$kernel"
+	disk_on_lamina "$work/$sub" "guest=bios drive=hd0 $*"
+	cd=$work/$sub/lamina.img hd=$work/$sub/linux.img
+}
+
+# the boot sector as hd0; image= leaves out its module or puts garbage in its place
+images_alive() {
+	case $image in
+	'') disk_on_lamina "$work/$sub" "guest=bios drive=hd0 $*" ;;
+	none) disk_on_lamina "$work/$sub" "guest=bios drive=hd0 $*" '' ;;
+	garbage)
+		seq 1 20000 >"$work/$sub/garbage"
+		disk_on_lamina "$work/$sub" "$*" /garbage "garbage=$work/$sub/garbage"
+		;;
+	esac
+	cp "$build/test/alive.img" "$work/$sub/alive.img"
+	cd=$work/$sub/lamina.img hd=$work/$sub/alive.img
+}
+
+# the test kernel's own disk: bare, or as the guest of a CD with Lamina
+images_testkernel() {
+	cp "$build/testkernel.iso" "$work/$sub/testkernel.img"
+	truncate -s %516096 "$work/$sub/testkernel.img"
+	hd=$work/$sub/testkernel.img
+	[ "$sub" = bare ] || {
+		disk_on_lamina "$work/$sub" "guest=bios drive=hd0 $*"
+		cd=$work/$sub/lamina.img
+	}
+}
+
+judge_host() {
+	ok "make $target" make -C "$top" "$target"
+}
+
+# The sum of the exit lines per CPU and kind is the total
+exits_add_up() {
+	awk '/^lamina: exits cpu/ { sum += $5 } /^lamina: exits total/ { total = $4 }
+		END { exit !(total > 0 && sum == total) }' "$log"
+}
+
+# Each CPU answered a probe pinned to it, and no two are the same CPU of Lamina's
+all_virtualized() {
+	[ "$(virtualized "$log")" -eq "$cpus" ] &&
+		[ "$(sed -n 's/^guest: cpu [0-9]* virtualized by lamina, its //p' "$log" | sort -u | wc -l)" -eq "$cpus" ]
+}
+
+table_adds_up() {
+	awk '$1 == "exits" { table = 1; next }
+		table && $1 == "total" { exit !(sum > 0 && $NF == sum) }
+		table { row = 0; for (i = 2; i < NF; i++) row += $i; if (row != $NF) exit 1; sum += $NF }
+		END { if (!table) exit 1 }' "$log"
+}
+
+judge_guest() {
+	ok 'no panic' count 0 '^lamina: PANIC|Kernel panic'
+	ok 'Lamina says how much memory it took' has '^lamina: memory 0x[0-9a-f]+-0x[0-9a-f]+ .*taken'
+	ok "Lamina found $cpus CPUs" has "^lamina: $cpus CPUs?"
+	ok 'the guest starts' has '^lamina: guest (linux|bios) starts at tick [0-9]+$'
+	ok 'userspace is there' has '^guest: userspace at tick'
+	ok "$cpus CPUs are online" has "^guest: CPUs online $cpus\$"
+	ok "a probe pinned to each of $cpus CPUs finds Lamina" all_virtualized
+	ok 'the guest came to its end' has '^guest: done'
+	ok 'it powers off' has '^lamina: power-off at tick [0-9]+$'
+	ok 'exits are counted per CPU and kind' exits_add_up
+	case ,$do, in *,stats,*) ok "the guest's table of exits adds up" table_adds_up ;; esac
+	case ,$do, in *,hotplug,*)
+		ok 'CPU 1 went off three times' count 3 '^guest: hotplug [123]: .*cpu1 is off'
+		ok 'and came back three times' count 3 '^guest: hotplug [123]: .*cpu1 is on'
+		ok 'both rounds of probes found Lamina on it' count 2 '^guest: cpu 1 virtualized'
+		;;
+	esac
+}
+
+judge_linux() {
+	# shellcheck disable=SC2086 # words
+	boot lamina images_linux $opt
+	judge_guest
+}
+
+judge_bios() {
+	# shellcheck disable=SC2086
+	boot lamina images_bios $opt
+	ok "the disk's GRUB ran as guest" has '^guest: GRUB'
+	judge_guest
+}
+
+judge_alive() {
+	# shellcheck disable=SC2086
+	boot lamina images_alive $opt
+	ok 'no panic' count 0 '^lamina: PANIC'
+	ok 'the boot sector runs on Lamina, from its drive' has '^guest: alive, drive 80, virtualized$'
+	[ "$warned" -eq 0 ] || ok "$warned options are warned about" count "$warned" '^lamina: .*option'
+}
+
+judge_refusal() {
+	# shellcheck disable=SC2086
+	boot lamina images_alive $opt
+	ok 'no panic' count 0 '^lamina: PANIC'
+	ok "one line says why: $text" count 1 "^lamina: .*$text"
+	ok "the machine's own system boots" has '^guest: alive, drive 80, '
+}
+
+# Lamina cannot run here: the Linux it was to start runs bare, on all CPUs
+judge_bare() {
+	# shellcheck disable=SC2086
+	boot lamina images_linux $opt
+	ok 'one line says why' count 1 '^lamina: cannot virtualize: '
+	ok 'no CPU is virtualized' count 0 'virtualized by'
+	ok "$cpus CPUs are bare" count "$cpus" '^guest: cpu [0-9]+ bare'
+	ok 'the guest came to its end' has '^guest: done'
+}
+
+# differ REGEX: what the two consoles have of such lines must be equal, and not nothing
+same_lines() {
+	grep -E -- "$1" "$work/bare/serial.txt" >"$work/bare/lines" &&
+		grep -E -- "$1" "$work/lamina/serial.txt" >"$work/lamina/lines" &&
+		cmp -s "$work/bare/lines" "$work/lamina/lines"
+}
+
+show_difference() {
+	diff "$work/bare/lines" "$work/lamina/lines" | head -n 40 | sed 's/^/# /'
+}
+
+judge_same() {
+	boot bare images_testkernel
+	ok 'the test kernel ends, bare' has '^1\.\.[0-9]+'
+	# shellcheck disable=SC2086
+	boot lamina images_testkernel $opt
+	ok 'no panic' count 0 '^lamina: PANIC'
+	ok 'the test kernel ends, on Lamina' has '^1\.\.[0-9]+'
+	ok 'its output is the same' same_lines '^(ok|not ok|1\.\.)'
+	show_difference
+}
+
+judge_hostile() {
+	append="$append lamina.do=hostile"
+	boot bare images_linux vmx=off
+	ok 'bare, no CPU is virtualized' count 0 'virtualized by'
+	boot lamina images_linux
+	ok "on Lamina, all CPUs are" all_virtualized
+	ok 'the same signals' same_lines '^hostile: '
+	ok 'on Lamina, the guest came to its end' has '^guest: done'
+	show_difference
+}
