@@ -6,7 +6,6 @@
 #include "lib/spinlock.h"
 #include "lib/string.h"
 
-#define LEVELS 4
 #define RWX    (SLAT_READ | SLAT_WRITE | SLAT_EXEC)
 
 static struct {
@@ -35,17 +34,17 @@ static bool overlaps(u64 base, u64 size, u64 other, u64 other_size)
 	return other_size && base < other + other_size && other < base + size;
 }
 
-/* A leaf of this level can map all of it alike. */
-static bool uniform(u64 base, u32 level, u8 *type)
+/* A leaf of this level may map all of it: rights are alike, and the CPU has such leaves. */
+static bool leaf_fits(u64 base, u32 level)
 {
 	u64 size = span(level);
 
+	if (level == 1)
+		return true;
 	if (level > 3 || (level == 3 && !slat.f->has_1g))
 		return false;
-	if (level > 1 && (overlaps(base, size, slat.hidden_base, slat.hidden_size) ||
-			  overlaps(base, size, slat.trapped, slat.trapped ? PAGE_SIZE : 0)))
-		return false;
-	return mtrr_type_range(&slat.mtrr, base, size, slat.phys_bits, type);
+	return !overlaps(base, size, slat.hidden_base, slat.hidden_size) &&
+	       !overlaps(base, size, slat.trapped, slat.trapped ? PAGE_SIZE : 0);
 }
 
 static u64 leaf(u64 base, u32 level, u8 type)
@@ -64,31 +63,40 @@ static u64 *lower(u64 entry)
 	return phys_ptr(slat.f->address(entry).v);
 }
 
-/* Set one entry, splitting it into a table where its range is not all alike; a table stays one. */
-static bool sync(u64 *entry, u64 base, u32 level)
+static bool sync(u64 *entry, u64 base, u32 level, const u8 *known);
+
+static bool sync_table(u64 *table, u64 base, u32 level, const u8 *known)
+{
+	for (u64 i = 0; i < 512; i++)
+		if (!sync(&table[i], base + i * span(level), level, known))
+			return false;
+	return true;
+}
+
+/*
+ * Set one entry, splitting it into a table where its range is not all alike; a table stays one. `known`:
+ * the memory type of the whole range if the caller knows that it has one.
+ */
+static bool sync(u64 *entry, u64 base, u32 level, const u8 *known)
 {
 	u8 type;
+	u64 *t;
 
-	if (!slat.f->is_table(*entry, level)) {
-		u64 *t;
-
-		if (uniform(base, level, &type)) {
-			*entry = leaf(base, level, type);
-			return true;
-		}
-		t = page_alloc(1);
-		if (!t)
-			return false;
-		/* whole before it is seen: other CPUs may be walking here */
-		for (u64 i = 0; i < 512; i++)
-			if (!sync(&t[i], base + i * span(level - 1), level - 1))
-				return false;
-		*entry = slat.f->table(page_hpa(t));
+	if (known)
+		type = *known;
+	else if (mtrr_type_range(&slat.mtrr, base, span(level), slat.phys_bits, &type))
+		known = &type;
+	if (slat.f->is_table(*entry, level))
+		return sync_table(lower(*entry), base, level - 1, known);
+	if (known && leaf_fits(base, level)) {
+		*entry = leaf(base, level, type);
 		return true;
 	}
-	for (u64 i = 0; i < 512; i++)
-		if (!sync(&lower(*entry)[i], base + i * span(level - 1), level - 1))
-			return false;
+	t = page_alloc(1);
+	/* whole before it is seen: other CPUs may be walking here */
+	if (!t || !sync_table(t, base, level - 1, known))
+		return false;
+	*entry = slat.f->table(page_hpa(t));
 	return true;
 }
 
@@ -111,7 +119,7 @@ static bool sync_gib(u64 gpa)
 {
 	u64 *e = gib_entry(gpa);
 
-	return e && sync(e, align_down(gpa, PAGE_1G), 3);
+	return e && sync(e, align_down(gpa, PAGE_1G), 3, NULL);
 }
 
 err_t slat_init(const struct slat_format *f, const struct mtrr_state *mtrr, u64 ram_top,
@@ -205,23 +213,16 @@ void slat_trap_writes(u64 base, bool on)
 	spin_unlock(&slat.lock);
 }
 
-static bool sync_all(u64 *table, u64 base, u32 level)
-{
-	for (u64 i = 0; i < 512; i++) {
-		u64 at = base + i * span(level);
-
-		if (!table[i])
-			continue;
-		if (level > 3 ? !sync_all(lower(table[i]), at, level - 1) : !sync(&table[i], at, level))
-			return false;
-	}
-	return true;
-}
-
 void slat_set_mtrr(const struct mtrr_state *mtrr)
 {
 	lock();
-	slat.mtrr = *mtrr;
-	sync_all(slat.root, 0, LEVELS);
+	if (memcmp(&slat.mtrr, mtrr, sizeof(*mtrr))) {
+		slat.mtrr = *mtrr;
+		for (u64 i = 0; i < 512; i++)
+			for (u64 j = 0; slat.root[i] && j < 512; j++)
+				if (lower(slat.root[i])[j])
+					sync(&lower(slat.root[i])[j], i * span(4) + j * PAGE_1G, 3,
+					     NULL);
+	}
 	spin_unlock(&slat.lock);
 }

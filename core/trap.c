@@ -2,6 +2,7 @@
 #include "core/trap.h"
 
 #include "core/panic.h"
+#include "x86/cr.h"
 #include "x86/insn.h"
 #include "x86/msr.h"
 #include "x86/seg.h"
@@ -73,6 +74,8 @@ void trap_cpu_init(struct pcpu *p)
 	lidt(&idtr);
 	ltr(SEL_TSS);
 	wrmsr(MSR_GS_BASE, (uintptr_t)p);
+	if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE)
+		write_cr4(read_cr4() | CR4_OSXSAVE); /* for the guest's XSETBV */
 }
 
 static bool in(u64 rip, const u8 *from, const u8 *to)
