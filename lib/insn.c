@@ -230,8 +230,8 @@ static u32 more_layout(const struct decoder *d)
 	/* Group 3: only TEST has an immediate. */
 	if (d->map == INSN_MAP_ONE && (i->opcode | 1) == 0xf7 && !(i->modrm & 0x30))
 		return i->opcode & 1 ? Z : B;
-	/* AMD's EXTRQ and INSERTQ have two, where Intel's VMREAD has none. */
-	if (d->map == INSN_MAP_0F && i->opcode == 0x78 && (d->opsize || i->repne))
+	/* AMD's EXTRQ and INSERTQ, of registers, have two where Intel's VMREAD has none. */
+	if (d->map == INSN_MAP_0F && i->opcode == 0x78 && !i->has_mem && (d->opsize || i->repne))
 		return W;
 	return o;
 }

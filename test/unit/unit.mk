@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+# make unit: the host tests, with sanitizers, for 64 and for 32 bit. SEED=n repeats the random ones.
+
+UNIT_SRC := $(filter-out lib/string.c,$(wildcard lib/*.c crmodel/*.c)) boot/boot_mb.c \
+	boot/linux_image.c core/options.c
+UNIT_TEST := $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
+# capstone is at hand for 64 bit only; the decoder is the same code
+UNIT_TEST_32 := $(filter-out test_insn_capstone,$(UNIT_TEST))
+UNIT_BIN := $(UNIT_TEST:%=$(BUILD)/unit/64/%) $(UNIT_TEST_32:%=$(BUILD)/unit/32/%)
+
+UNIT_CFLAGS := -std=c11 -D_DEFAULT_SOURCE -O1 -g $(WARN) -I. -Iinclude -Itest/unit -MMD -MP \
+	-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+UNIT_LIBS := -pthread
+# the functions of string.c under names of their own, so that libc's stay what the tests compare with
+UNIT_STRING := -ffreestanding -fno-sanitize=alignment $(foreach f,memcpy memmove memset memcmp strlen \
+	strcmp strncmp strchr,-D$(f)=hv_$(f))
+
+.PHONY: unit
+unit: $(UNIT_BIN)
+	@sh test/unit/run.sh $(UNIT_BIN)
+
+# $(1): 64 or 32, $(2): flags for it
+define UNIT_RULES
+$(BUILD)/unit/$(1)/lib/string.o: lib/string.c
+	@mkdir -p $$(@D)
+	$(CC) -m$(1) $(2) $(UNIT_CFLAGS) $(UNIT_STRING) -c $$< -o $$@
+
+$(BUILD)/unit/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$(CC) -m$(1) $(2) $(UNIT_CFLAGS) -c $$< -o $$@
+
+$(BUILD)/unit/$(1)/under_test.a: $(UNIT_SRC:%.c=$(BUILD)/unit/$(1)/%.o) $(BUILD)/unit/$(1)/lib/string.o
+	rm -f $$@ && ar rcs $$@ $$^
+endef
+$(eval $(call UNIT_RULES,64,))
+$(eval $(call UNIT_RULES,32,-Itest/unit/shim))
+
+$(BUILD)/unit/64/test_insn_capstone: UNIT_LIBS += -lcapstone
+
+$(BUILD)/unit/64/test_%: $(BUILD)/unit/64/test/unit/test_%.o $(BUILD)/unit/64/under_test.a
+	$(CC) -m64 $(UNIT_CFLAGS) $^ -lcmocka $(UNIT_LIBS) -o $@
+
+$(BUILD)/unit/32/test_%: $(BUILD)/unit/32/test/unit/test_%.o $(BUILD)/unit/32/under_test.a
+	$(CC) -m32 $(UNIT_CFLAGS) $^ $(UNIT_LIBS) -o $@
+
+.SECONDARY: $(UNIT_TEST:%=$(BUILD)/unit/64/test/unit/%.o) $(UNIT_TEST_32:%=$(BUILD)/unit/32/test/unit/%.o)
+
+-include $(wildcard $(BUILD)/unit/*/*/*.d $(BUILD)/unit/*/*/*/*.d)
