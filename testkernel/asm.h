@@ -64,9 +64,4 @@ static inline u64 tk_xgetbv(u32 index)
 	return lo | (u64)hi << 32;
 }
 
-static inline void tk_xsetbv(u32 index, u64 v)
-{
-	__asm__ volatile("xsetbv" : : "c"(index), "a"((u32)v), "d"((u32)(v >> 32)) : "memory");
-}
-
 #endif

@@ -45,5 +45,9 @@ void cpu_init(struct cpu *c)
 	load_gdt(c);
 	idt_load(idt);
 	c->x2apic = lapic_x2apic();
-	lapic_enable(c->index);
+	/* whether INIT ends x2APIC mode differs from platform to platform */
+	if (cpus[0].x2apic && !c->x2apic)
+		lapic_enter_x2apic();
+	else
+		lapic_enable(c->index);
 }

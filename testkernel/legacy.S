@@ -55,6 +55,9 @@ legacy32:
 	op_write op_write_cr4, movl %eax, %cr4
 	op_write op_lmsw, lmsw %ax
 	op_write op_store, movl $0, (%eax)
+op_stay:
+	pause
+	jmp op_stay
 op_clts:
 	clts
 	jmp legacy_next
@@ -127,7 +130,7 @@ legacy_back:
 op_table:
 	.long op_end, op_read_cr0, op_write_cr0, op_read_cr3, op_write_cr3, op_read_cr4
 	.long op_write_cr4, op_write_efer, op_read_efer, op_load, op_store, op_lmsw
-	.long op_clts, op_smsw
+	.long op_clts, op_smsw, op_stay
 	.globl legacy_handlers
 legacy_handlers:
 	.long legacy_ud, legacy_gp, legacy_pf

@@ -27,6 +27,7 @@ enum op_kind { /* numbers are used in legacy.S */
 	       OP_LMSW,
 	       OP_CLTS,
 	       OP_SMSW,
+	       OP_STAY, /* for ever */
 };
 
 struct op {

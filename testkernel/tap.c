@@ -40,7 +40,9 @@ void check(bool ok, const char *f, ...)
 
 void tap(const char *f, ...)
 {
-	bool ok = checks && !failed_checks;
+	bool skipped = !checks && cpu_count == 1;
+	bool ok = skipped || (checks && !failed_checks);
+	char text[200];
 	va_list ap;
 
 	cases++;
@@ -48,11 +50,18 @@ void tap(const char *f, ...)
 		failed_cases++;
 		print("# %u of %u checks failed\n", failed_checks, checks);
 	}
-	print("%s %u - %s: ", ok ? "ok" : "not ok", cases, group);
 	va_start(ap, f);
-	line("", f, ap);
+	fmt_va(text, sizeof(text), f, ap);
 	va_end(ap);
+	print("%s %u - %s: %s%s\n", ok ? "ok" : "not ok", cases, group, text,
+	      skipped ? " # SKIP needs a second CPU" : "");
 	checks = failed_checks = 0;
+}
+
+void tap_skip(const char *text, const char *reason)
+{
+	cases++;
+	print("ok %u - %s: %s # SKIP %s\n", cases, group, text, reason);
 }
 
 void note(const char *f, ...)

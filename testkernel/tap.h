@@ -16,8 +16,12 @@ void tap_group(const char *name);
  */
 void check(bool ok, const char *f, ...) __attribute__((format(printf, 2, 3)));
 
-/* Ends a case: `ok N - group: text` if there were checks and all passed, else `not ok`. */
+/* Ends a case: `ok N - group: text` if there were checks and all passed, else `not ok`; a case
+ * without checks is skipped if the machine has one CPU. */
 void tap(const char *f, ...) __attribute__((format(printf, 1, 2)));
+
+/* A case that cannot run on this machine. */
+void tap_skip(const char *text, const char *reason);
 
 /* A diagnostic line; it may differ between runs bare and under Lamina. */
 void note(const char *f, ...) __attribute__((format(printf, 1, 2)));

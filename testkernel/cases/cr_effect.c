@@ -34,21 +34,26 @@ static void fpu_bits(void *unused)
 	expect_vector(0, &snip_fninit, VEC_DONE, "x87");
 }
 
+static void store_to(u64 va, u32 due)
+{
+	struct exec e = {.f.gpr[RDI] = va};
+
+	exec(&e, 0, &snip_store32);
+	check(e.f.vector == due && (due != VECTOR_PF || e.cr2 == va), "CR0 %lx: vector %u, CR2 %lx",
+	      read_cr0(), (u32)e.f.vector, e.cr2);
+}
+
 static void write_protect(void *unused)
 {
 	u64 start = read_cr0();
 	u64 va = window_map(SLOT, (uintptr_t)this_cpu()->data, PTE_P);
-	struct exec e = {.f.gpr[RDI] = va};
 
 	(void)unused;
-	check(exec(&e, 0, &snip_store32) == VECTOR_PF && e.cr2 == va, "WP=1: vector %u, CR2 %lx",
-	      (u32)e.f.vector, e.cr2);
+	store_to(va, VECTOR_PF);
 	write_cr0(start & ~CR0_WP);
-	e = (struct exec){.f.gpr[RDI] = va};
-	check(exec(&e, 0, &snip_store32) == VEC_DONE, "WP=0: vector %u", (u32)e.f.vector);
+	store_to(va, VEC_DONE);
 	write_cr0(start);
-	e = (struct exec){.f.gpr[RDI] = va};
-	check(exec(&e, 0, &snip_store32) == VECTOR_PF, "WP=1 again: vector %u", (u32)e.f.vector);
+	store_to(va, VECTOR_PF);
 	window_map(SLOT, 0, 0);
 }
 

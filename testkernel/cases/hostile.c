@@ -182,7 +182,8 @@ static void xsetbv_values(void)
 	check(hostile_exec(0, &snip_xsetbv, (u32)before, 0, 0) == VEC_DONE, "good XSETBV");
 	check(hostile_exec(0, &snip_xsetbv, 3, 0, 0) == VEC_DONE, "XCR0 := 3");
 	check(tk_xgetbv(0) == 3, "XCR0 is %lx, not 3", tk_xgetbv(0));
-	tk_xsetbv(0, before);
+	hostile_exec(0, &snip_xsetbv, (u32)before, 0, before >> 32);
+	check(tk_xgetbv(0) == before, "XCR0 is %lx, not %lx", tk_xgetbv(0), before);
 	check(hostile_exec(3, &snip_xgetbv, 0, 0, 0) == VEC_DONE, "CPL 3 XGETBV");
 	check(hostile_exec(0, &snip_xgetbv, 0, 5, 0) == VECTOR_GP, "XGETBV of index 5");
 }

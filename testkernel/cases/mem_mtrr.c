@@ -21,10 +21,10 @@ static const u64 bad_types[] = {2, 3, 7, 8, 0xff};
 static void keeps(u32 msr, u64 v)
 {
 	u64 now = 0;
-	bool ok = try_wrmsr(msr, v);
+	bool ok = try_wrmsr(msr, v), read = try_rdmsr(msr, &now);
 
-	check(ok && try_rdmsr(msr, &now) && now == v, "MSR %x := %lx: %s, now %lx", msr, v,
-	      ok ? "accepted" : "#GP", now);
+	check(ok && read && now == v, "MSR %x := %lx: %s, now %lx", msr, v, ok ? "accepted" : "#GP",
+	      now);
 }
 
 static void refuses(u32 msr, u64 v)
