@@ -158,6 +158,7 @@ void vmx_advance(struct vcpu *v, const struct exit *x);
 u64 vmx_state_get(struct vcpu *v, enum cpu_reg r);
 void vmx_state_set(struct vcpu *v, enum cpu_reg r, u64 value);
 struct crm_limits vmx_cr_limits(enum cr_name cr);
+void vmx_set_cr0(u64 cr0);
 void vmx_cr_commit(struct vcpu *v, enum cr_name cr, const struct crm_outcome *o);
 void vmx_inject(struct vcpu *v, struct event e);
 void vmx_event_redeliver(struct vcpu *v);

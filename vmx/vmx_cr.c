@@ -15,11 +15,28 @@ struct crm_limits vmx_cr_limits(enum cr_name cr)
 	return (struct crm_limits){.must1 = vmx_caps.cr4_fixed0, .must0 = ~vmx_caps.cr4_fixed1};
 }
 
+/*
+ * CD and NW are the guest's, and no VM entry or exit loads them: the register itself carries them through
+ * root mode (Intel SDM vol. 3C, 27.3.2.1 and 28.5.1).
+ */
+void vmx_set_cr0(u64 cr0)
+{
+	u64 real = read_cr0();
+	u64 wanted = (real & ~(CR0_CD | CR0_NW)) | (cr0 & (CR0_CD | CR0_NW));
+
+	if (real != wanted)
+		write_cr0(wanted);
+	vmwrite(VMCS_GUEST_CR0, cr0);
+}
+
 void vmx_cr_commit(struct vcpu *v, enum cr_name cr, const struct crm_outcome *o)
 {
 	u64 efer = vmread(VMCS_GUEST_EFER);
 
-	vmwrite(cr == CR_0 ? VMCS_GUEST_CR0 : VMCS_GUEST_CR4, o->next.hw);
+	if (cr == CR_0)
+		vmx_set_cr0(o->next.hw);
+	else
+		vmwrite(VMCS_GUEST_CR4, o->next.hw);
 	vmwrite(cr == CR_0 ? VMCS_CR0_SHADOW : VMCS_CR4_SHADOW, o->next.shadow);
 	if (o->effects & CRM_LMA_SET)
 		vmx_state_set(v, REG_EFER, efer | EFER_LMA);

@@ -63,6 +63,10 @@ u64 vmx_state_get(struct vcpu *v, enum cpu_reg r)
 void vmx_state_set(struct vcpu *v, enum cpu_reg r, u64 value)
 {
 	(void)v;
+	if (r == REG_CR0) {
+		vmx_set_cr0(value);
+		return;
+	}
 	vmwrite(field(r), value);
 	if (r == REG_EFER) {
 		/* the entry control must equal EFER.LMA (Intel SDM vol. 3C, 27.3.1.1) */
