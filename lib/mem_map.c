@@ -51,11 +51,11 @@ bool mem_map_add(struct mem_map *m, u64 base, u64 size, u32 type)
  * type. */
 static bool append(struct mem_map *m, u64 base, u64 end, u32 type)
 {
-	struct mem_range *last = &m->range[m->count - 1];
+	struct mem_range *last = m->count ? &m->range[m->count - 1] : NULL;
 
 	if (base >= end)
 		return true;
-	if (m->count && last->type == type && range_end(last) == base) {
+	if (last && last->type == type && range_end(last) == base) {
 		last->size += end - base;
 		return true;
 	}
