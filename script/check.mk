@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+# make check: what can be told without running anything.
+
+.PHONY: check
+check: export HV_CFLAGS := $(filter-out -MMD -MP,$(HV_CFLAGS))
+check:
+	@rc=0; for c in layers headers sizes format; do sh script/check-$$c || rc=1; done; exit $$rc
