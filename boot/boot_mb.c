@@ -95,7 +95,6 @@ static struct boot_module *add_module(struct boot_info *out, u32 start, u32 end)
 	m = &out->module[out->module_count++];
 	m->base = start;
 	m->size = end - start;
-	m->cmdline[0] = 0;
 	return m;
 }
 

@@ -160,6 +160,11 @@ static void test_long_texts(void **state)
 	assert_null(mb2_parse());
 	assert_int_equal(strlen(info.cmdline), sizeof(info.cmdline) - 1);
 	assert_int_equal(strlen(info.module[0].cmdline), sizeof(info.module[0].cmdline) - 1);
+	mb2_start(); /* a text whose end is that of its tag, and another tag right behind it */
+	mb2_tag(1, "12345678", 8);
+	mb2_mmap(plain, 4);
+	assert_null(mb2_parse());
+	assert_string_equal(info.cmdline, "12345678");
 }
 
 static void test_mb2_limits(void **state)
@@ -201,6 +206,11 @@ static void test_mb2_limits(void **state)
 	assert_non_null(strstr(mb2_parse(), "a tag has a bad size"));
 	put32(at + 4, 0xfffffff8);
 	assert_non_null(strstr(mb2_parse(), "a tag has a bad size"));
+	put32(at + 4, mb2_size - at + 1); /* one byte past the end */
+	assert_non_null(boot_mb_parse(BOOT_MB2_MAGIC, mem, mb2_size, map, &info));
+	put32(at + 4, mb2_size - at);
+	mb2_mmap(plain, 4);
+	assert_null(mb2_parse());
 }
 
 static void test_mb2_cut(void **state)
@@ -269,6 +279,7 @@ static void test_mb1(void **state)
 	assert_int_equal(info.module[0].size, 0x234567);
 	assert_string_equal(info.module[0].cmdline, "root=/dev/ram");
 	assert_int_equal(info.module[1].size, 0);
+	assert_string_equal(info.module[1].cmdline, "");
 	assert_int_equal(info.boot_drive, 0x80);
 	assert_false(info.has_rsdp);
 	mb1_build(1);
@@ -307,6 +318,11 @@ static void test_mb1_damaged(void **state)
 	mb1_build(0x4f);
 	put32(MB1_MMAP, 19);
 	assert_non_null(strstr(mb1_parse(), "entry of a bad size"));
+	mb1_build(0x4f);
+	put32(MB1_MMAP + 76, 21); /* the last entry, one byte past the end */
+	assert_non_null(strstr(mb1_parse(), "entry of a bad size"));
+	put32(MB1_MMAP + 76, 20);
+	assert_null(mb1_parse());
 	put32(MB1_MMAP, 0xfffffffc);
 	assert_non_null(strstr(mb1_parse(), "entry of a bad size"));
 }

@@ -136,8 +136,9 @@ static void test_bad_words(void **state)
 
 static void test_many(void **state)
 {
-	struct options o = parse("/boot/lamina \t guest=bios\tbad drive=hd1 guest=linux guest=bios "
-				 "(hd0) vmx=off ");
+	struct options o =
+		parse("/boot/lamina \t guest=bios\tbad drive=hd1\rguest=linux\nguest=bios "
+		      "(hd0) vmx=off ");
 
 	(void)state;
 	assert_int_equal(warned, 2);
@@ -157,6 +158,8 @@ static void test_ugly(void **state)
 	memset(longest, 'x', sizeof(longest) - 1);
 	parse(longest);
 	assert_int_equal(warned, 1);
+	parse("!~\x7f\x1f");
+	assert_non_null(strstr(warnings, "option !~?? "));
 	parse("gu\x1b[31mest\xff=1");
 	assert_int_equal(warned, 1);
 	assert_non_null(strstr(warnings, "gu?[31mest?=1"));

@@ -94,6 +94,7 @@ static void test_numbers(void **state)
 		{"99999999999999999999999", false, 0, 0},
 		{"0xffffffffffffffff", true, UINT64_MAX, 0},
 		{"0x10000000000000000", false, 0, 0},
+		{"0xABCDEFabcdef", true, 0xabcdefabcdef, 0},
 		{"0XaBcD,", true, 0xabcd, ','},
 		{"0x", false, 0, 0},
 		{"0xg", false, 0, 0},
