@@ -7,10 +7,10 @@ TK_SRC := $(wildcard testkernel/*.c testkernel/cases/*.c) lib/fmt.c lib/string.c
 TK_ASM := $(wildcard testkernel/*.S testkernel/cases/*.S)
 TK_OBJ := $(TK_SRC:%.c=$(BUILD)/tk/%.o) $(TK_ASM:%.S=$(BUILD)/tk/%.S.o)
 TK_CFLAGS := $(FREESTANDING) $(WARN) -m64 -mcmodel=small -O2 -g -I. -Iinclude
-TK_LDFLAGS := -m64 -nostdlib -static -no-pie -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \
+TK_LDFLAGS := -m64 -nostdlib -static -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \
 	-Wl,--build-id=none -Wl,--no-warn-rwx-segments
 
-.PHONY: testkernel
+.PHONY: testkernel FORCE
 testkernel: $(BUILD)/testkernel.elf $(BUILD)/testkernel.iso
 
 $(BUILD)/tk/%.o: %.c Makefile config.mk testkernel/testkernel.mk
@@ -24,7 +24,12 @@ $(BUILD)/tk/%.S.o: %.S Makefile config.mk testkernel/testkernel.mk
 $(BUILD)/testkernel.elf: $(TK_OBJ) testkernel/testkernel.lds
 	$(CC) $(TK_LDFLAGS) -T testkernel/testkernel.lds $(TK_OBJ) -o $@
 
-$(BUILD)/testkernel.iso: $(BUILD)/testkernel.elf testkernel/testkernel.mk
+# rewritten only when the options change, so that the ISO follows them
+$(BUILD)/tk/options: FORCE
+	@mkdir -p $(@D)
+	@echo '$(TESTKERNEL_OPTIONS)' | cmp -s - $@ || echo '$(TESTKERNEL_OPTIONS)' > $@
+
+$(BUILD)/testkernel.iso: $(BUILD)/testkernel.elf $(BUILD)/tk/options testkernel/testkernel.mk
 	@rm -rf $(BUILD)/tk/iso
 	@mkdir -p $(BUILD)/tk/iso/boot/grub
 	objcopy --strip-all $< $(BUILD)/tk/iso/testkernel.elf
