@@ -6,6 +6,7 @@
 #include "core/exit_handlers.h"
 #include "core/mp.h"
 #include "core/reset.h"
+#include "core/revive.h"
 #include "core/slat.h"
 #include "x86/apic.h"
 #include "x86/cpuid.h"
@@ -43,7 +44,7 @@ void sipi_init(void)
 	sipi.has_x2apic = cpuid(1, 0).ecx & CPUID_1_ECX_X2APIC;
 	sipi.page = apic_base();
 	sipi.waiting = cpu_count - 1;
-	machine.sipi_icr = machine.opt.sipi == OPT_SIPI_ICR ||
+	machine.sipi_icr = machine.opt.sipi == OPT_SIPI_ICR || machine.opt.sipi == OPT_SIPI_HOLD ||
 			   (machine.opt.sipi == OPT_SIPI_AUTO && platform_loses_init());
 	if (machine.sipi_icr && cpu_count > 1)
 		set_trap(true);
@@ -152,9 +153,46 @@ static void inject_nmi(struct vcpu *v)
 
 static void start(struct vcpu *v, u8 vector)
 {
+	struct pcpu *p = pcpu_of(v);
+
 	reset_sipi(v, vector);
-	if (machine.sipi_icr && atomic_fetch_sub(&sipi.waiting, 1) == 1)
+	p->sipi_vector = vector;
+	p->sipi_log_next = p->log_next;
+	if (atomic_fetch_sub(&sipi.waiting, 1) == 1 && machine.opt.sipi != OPT_SIPI_HOLD)
 		set_trap(false);
+}
+
+/* The requests that do not change the guest's state. */
+static void serve(struct vcpu *v)
+{
+	struct pcpu *p = pcpu_of(v);
+	u32 mail = atomic_fetch_and(&p->pub.mail, ~(u32)(MAIL_FLUSH | MAIL_REVIVE));
+
+	if (mail & MAIL_FLUSH) {
+		backend->tlb_flush(v, true);
+		atomic_fetch_add(&p->pub.flushed, 1);
+	}
+	if (mail & MAIL_REVIVE)
+		revive_others();
+}
+
+/* All other CPUs forget their second-level translations before this returns. */
+static void flush_others(struct vcpu *v)
+{
+	u32 seen[MAX_CPUS];
+
+	for (u32 i = 0; i < cpu_count; i++) {
+		seen[i] = atomic_load(&pcpus[i]->pub.flushed);
+		if (pcpus[i] != pcpu_of(v) && atomic_load(&pcpus[i]->pub.up))
+			mp_post(pcpus[i], MAIL_FLUSH);
+	}
+	for (u32 i = 0; i < cpu_count; i++) {
+		while (pcpus[i] != pcpu_of(v) && atomic_load(&pcpus[i]->pub.up) &&
+		       atomic_load(&pcpus[i]->pub.flushed) == seen[i]) {
+			serve(v); /* the other may be waiting for us */
+			cpu_pause();
+		}
+	}
 }
 
 /* Sleep until a SIPI comes; NMIs are held until then. */
@@ -173,6 +211,8 @@ static void wait_sipi(struct vcpu *v)
 			held = 0;
 			continue;
 		}
+		if (mail & (MAIL_FLUSH | MAIL_REVIVE))
+			serve(v);
 		if (mail & MAIL_SIPI) {
 			atomic_fetch_and(&p->pub.mail, ~(u32)(MAIL_SIPI | MAIL_WAIT_SIPI));
 			break;
@@ -202,8 +242,11 @@ static void take_init(struct vcpu *v)
 	reset_init(v);
 	if (v->is_bsp)
 		return;
-	if (atomic_fetch_add(&sipi.waiting, 1) == 0 && machine.sipi_icr)
+	if (atomic_fetch_add(&sipi.waiting, 1) == 0) {
 		set_trap(true);
+		backend->tlb_flush(v, true);
+		flush_others(v);
+	}
 	wait_sipi(v);
 }
 
@@ -213,11 +256,7 @@ bool sipi_check_mail(struct vcpu *v)
 	u32 mail = atomic_load(&p->pub.mail);
 	bool replaced = false;
 
-	if (mail & MAIL_FLUSH) {
-		atomic_fetch_and(&p->pub.mail, ~(u32)MAIL_FLUSH);
-		backend->tlb_flush(v, true);
-		atomic_fetch_add(&p->pub.flushed, 1);
-	}
+	serve(v);
 	if (mail & MAIL_INIT) {
 		take_init(v);
 		replaced = true;
@@ -259,9 +298,23 @@ enum exit_answer exit_nmi(struct vcpu *v, const struct exit *x)
 	return EXIT_RETRY;
 }
 
+/*
+ * A second INIT exit before the first guest instruction after a SIPI: the platform keeps an INIT pending
+ * behind its exit, where the manual takes it as consumed (Intel SDM vol. 3C, 26.2).
+ */
+static bool init_is_stale(struct pcpu *p)
+{
+	return p->init_exited && p->log_next == p->sipi_log_next + 1;
+}
+
 enum exit_answer exit_init(struct vcpu *v, const struct exit *x)
 {
+	struct pcpu *p = pcpu_of(v);
+
 	(void)x;
+	if (!v->is_bsp && init_is_stale(p))
+		revive_self(v);
+	p->init_exited = true;
 	if (machine.sipi_icr) {
 		take_init(v);
 		return EXIT_RETRY;
@@ -274,6 +327,21 @@ enum exit_answer exit_init(struct vcpu *v, const struct exit *x)
 
 enum exit_answer exit_sipi(struct vcpu *v, const struct exit *x)
 {
-	reset_sipi(v, (u8)x->vector);
+	struct pcpu *p = pcpu_of(v);
+
+	p->sipi_vector = (u8)x->vector;
+	p->sipi_log_next = p->log_next;
+	reset_sipi(v, p->sipi_vector);
 	return EXIT_RETRY;
+}
+
+void sipi_resume(struct vcpu *v)
+{
+	struct pcpu *p = pcpu_of(v);
+
+	reset_init(v);
+	reset_sipi(v, p->sipi_vector);
+	p->init_exited = false;
+	atomic_store(&p->pub.up, 1);
+	sipi_check_mail(v);
 }

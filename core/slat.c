@@ -199,6 +199,15 @@ bool slat_decoy(u64 gpa)
 	return e;
 }
 
+/* Only the page's own entry, where there is one already: this is to be quick (sipi.c). */
+static void sync_page(u64 gpa)
+{
+	u64 *e = page_entry(gpa);
+
+	if (!e || !sync(e, gpa, 1, NULL))
+		sync_gib(gpa);
+}
+
 void slat_trap_writes(u64 base, bool on)
 {
 	u64 old;
@@ -207,9 +216,9 @@ void slat_trap_writes(u64 base, bool on)
 	old = slat.trapped;
 	slat.trapped = on ? base : 0;
 	if (old)
-		sync_gib(old);
+		sync_page(old);
 	if (on)
-		sync_gib(base);
+		sync_page(base);
 	spin_unlock(&slat.lock);
 }
 

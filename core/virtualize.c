@@ -45,6 +45,7 @@ void virtualize_run(struct pcpu *p)
 	struct vcpu *v = &p->vcpu;
 	struct exit x;
 
+	atomic_store(&p->pub.up, 1);
 	for (;;) {
 		backend->run(v, &x);
 		exit_dispatch(v, &x);
@@ -62,6 +63,9 @@ void virtualize_ap(struct pcpu *p)
 			cpu_halt();
 	}
 	backend->slat_root(&p->vcpu, slat_root());
-	sipi_wait_first(&p->vcpu);
+	if (p->init_exited)
+		sipi_resume(&p->vcpu);
+	else
+		sipi_wait_first(&p->vcpu);
 	virtualize_run(p);
 }

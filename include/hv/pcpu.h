@@ -26,6 +26,7 @@
 #define MAIL_SIPI	    BIT(1)
 #define MAIL_FLUSH	    BIT(2) /* second-level translations changed */
 #define MAIL_STOP	    BIT(3) /* panic: stop for ever */
+#define MAIL_REVIVE	    BIT(4) /* some CPU wants a real SIPI, see core/revive.h */
 #define MAIL_WAIT_SIPI	    BIT(7) /* state, not request: the CPU waits for a SIPI */
 #define MAIL_VECTOR(m)	    ((u8)((m) >> 8))
 #define MAIL_SET_VECTOR(v)  ((u32)(v) << 8)
@@ -41,6 +42,7 @@ struct pcpu_public {
 	_Atomic u32 apic_id;  /* in the mode the local APIC is in */
 	_Atomic u32 ldr, dfr; /* xAPIC logical destination, as the guest set it */
 	_Atomic u32 stopped;
+	_Atomic u32 revive; /* 1: the CPU leaves VMX operation and wants a real SIPI */
 };
 
 #define STACK_SIZE     KiB(12)
@@ -62,6 +64,9 @@ struct pcpu {
 	u64 stack_top;
 	u32 index;
 	bool x2apic; /* the mode the local APIC is in */
+	bool init_exited;  /* an INIT exit happened since the last revival */
+	u8 sipi_vector;	   /* of the last start-up */
+	u32 sipi_log_next; /* log_next at the last start-up */
 	struct vcpu vcpu;
 	struct pcpu_public pub;
 	u32 log_next;
