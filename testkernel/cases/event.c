@@ -155,6 +155,7 @@ void group_event(void)
 	tap("an absent stack: #PF, #DF if that cannot be delivered either");
 	event_debug();
 	event_shadow();
+	event_stack();
 	probe_all();
 	tap("after all this every CPU is where it was");
 }

@@ -5,5 +5,6 @@
 
 void event_debug(void);
 void event_shadow(void);
+void event_stack(void);
 
 #endif
