@@ -146,6 +146,9 @@ static void test_cpus(void **state)
 	mem[XSDT + 9]++; /* a damaged XSDT: the RSDT is there too */
 	assert_two_cpus();
 	build(2);
+	mem[RSDT + 9]++; /* and the other way round */
+	assert_two_cpus();
+	build(2);
 	put(rsdp + 24, 0, 8);
 	seal(rsdp, 36, 32);
 	assert_two_cpus();
@@ -158,11 +161,15 @@ static void test_cpu_entries(void **state)
 	madt_start();
 	madt_lapic(4, 1);
 	madt_lapic(5, 0);
+	madt_lapic(7, 0);
+	memcpy(mem + MADT + madt_size, (u8[]){0x80, 2}, 2);
+	madt_size += 2; /* the shortest entry, of a vendor's kind */
 	madt_lapic(6, 2);
 	madt_lapic(0xff, 1);
 	madt_x2apic(4, 1); /* the same CPU again */
 	madt_x2apic(0x12345, 1);
 	madt_x2apic(0xffffffff, 1);
+	madt_x2apic(0x12345, 1);
 	memcpy(mem + MADT + madt_size, (u8[]){1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0}, 12);
 	madt_size += 12; /* an I/O APIC */
 	memcpy(mem + MADT + madt_size, (u8[]){5, 12, 0, 0, 0, 0, 0xe1, 0xfe, 1, 0, 0, 0}, 12);

@@ -208,6 +208,14 @@ static void test_place(void **state)
 	initrd = (struct linux_range){0, 0};
 	assert_null(linux_place(&image, &ram, kernel, initrd, &at));
 	assert_int_equal(at.initrd_base, 0);
+	image.pref_base =
+		0; /* never below 1 MiB, which is the firmware's, unless a kernel asks for it */
+	image.alignment = 4096;
+	image.init_bytes = MiB(2);
+	assert_null(linux_place(&image, &ram, kernel, initrd, &at));
+	assert_int_equal(at.kernel_base, MiB(1));
+	image.pref_base = MiB(16);
+	image.init_bytes = MiB(48);
 	ram = machine(MiB(60));
 	assert_non_null(
 		strstr(linux_place(&image, &ram, kernel, initrd, &at), "for the Linux kernel"));
@@ -284,7 +292,9 @@ static void test_params(void **state)
 	(void)state;
 	build();
 	put(0x250, 0x1122334455667788, 8);
+	put(0x208, 0xdeadbeef, 4);
 	assert_null(linux_image_parse(img, sizeof(img), &image));
+	assert_int_equal(image.version, 0x20f);
 	memset(page, 0xee, sizeof(page));
 	assert_true(linux_params_fill(page, &image, &m, &p));
 	assert_int_equal(page[0x06], 3);
@@ -292,6 +302,8 @@ static void test_params(void **state)
 	assert_int_equal(page[0x0e], 25);
 	assert_int_equal(page[0x0f], 1);
 	assert_int_equal(get(page, 0x10, 2), 16);
+	for (u32 i = 0x12; i < 0x70; i++)
+		assert_int_equal(page[i], 0);
 	assert_int_equal(get(page, 0x02, 2), 0xfc00);
 	assert_int_equal(get(page, 0x70, 8), 0xfd000);
 	assert_int_equal(get(page, 0x1e0, 4), 0x3c00 + (GiB(3) - MiB(16)) / 1024);
@@ -305,6 +317,11 @@ static void test_params(void **state)
 	assert_int_equal(get(page, 0x218, 4), 0x30000000);
 	assert_int_equal(get(page, 0x21c, 4), 0x123456);
 	assert_int_equal(get(page, 0x228, 4), 0x90000);
+	for (u32 i = 0x1f1; i < 0x202 + 0x6a; i++) { /* the rest of the header is the kernel's */
+		if (i == 0x210 || i == 0x211 || (i >= 0x214 && i < 0x220) || (i & ~3u) == 0x228)
+			continue;
+		assert_int_equal(page[i], img[i]);
+	}
 	assert_int_equal(get(page, 0x250, 8), 0x1122334455667788);
 	assert_int_equal(get(page, 0x258, 8), 0x1000000);
 	for (u32 i = 0x202 + 0x6a; i < 0x2d0; i++)
@@ -339,6 +356,15 @@ static void test_params_limits(void **state)
 	assert_false(linux_params_fill(page, &image, &m, &p));
 	p.cmdline = 0;
 	p.initrd = (struct linux_range){GiB(4), 1};
+	assert_false(linux_params_fill(page, &image, &m, &p));
+	p.initrd = (struct linux_range){0, GiB(4)};
+	assert_false(linux_params_fill(page, &image, &m, &p));
+	p.initrd = (struct linux_range){0, 0};
+	p.kernel_base = GiB(4);
+	assert_false(linux_params_fill(page, &image, &m, &p));
+	p.kernel_base = MiB(1);
+	assert_true(linux_params_fill(page, &image, &m, &p));
+	m.count = 129;
 	assert_false(linux_params_fill(page, &image, &m, &p));
 }
 
