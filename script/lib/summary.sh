@@ -7,9 +7,9 @@ plain() {
 	tr -d '\r' <"$1"
 }
 
-# tick LOG PREFIX: the number that ends the first line that starts with PREFIX
+# tick LOG PREFIX: the first tick that the first line that starts with PREFIX tells
 tick() {
-	plain "$1" | sed -n "s/^$2.* at tick \([0-9]*\)\$/\1/p" | head -n 1
+	plain "$1" | sed -n "s/^$2[^0-9]* at tick \([0-9]*\).*/\1/p" | head -n 1
 }
 
 # exits LOG: the number of exits at power-off

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The smallest system: a boot sector that says on COM1 that it runs, from which drive, and whether its
- * CPU is Lamina's ("guest: alive, drive 80, virtualized" or "..., bare"), and ends the emulator.
+ * The smallest system: a boot sector that says on COM1 when it runs (TSC, hexadecimal), from which drive,
+ * and whether its CPU is Lamina's ("guest: alive at tick 000000000123abcd, drive 80, virtualized" or
+ * "..., bare"), and ends the emulator.
  */
 #define COM1	    0x3f8
 #define LCR	    3
@@ -28,17 +29,26 @@ begin:
 	mov	%ax, %ss
 	mov	$LOADED_AT, %sp
 	mov	%dl, %bl
+	rdtsc
+	mov	%edx, %edi
+	mov	%eax, %ebp
 	mov	$(COM1 + LCR), %dx
 	mov	$LCR_8N1, %al
 	out	%al, %dx
 	mov	$(alive - _start + LOADED_AT), %si
 	call	print
-	mov	%bl, %al
-	shr	$4, %al
-	call	print_digit
-	mov	%bl, %al
-	and	$15, %al
-	call	print_digit
+	mov	%edi, %eax
+	mov	$8, %cx
+	call	print_hex
+	mov	%ebp, %eax
+	mov	$8, %cx
+	call	print_hex
+	mov	$(drive - _start + LOADED_AT), %si
+	call	print
+	mov	%ebx, %eax
+	shl	$24, %eax
+	mov	$2, %cx
+	call	print_hex
 	movw	$(no_hypercall - _start + LOADED_AT), 4 * VECTOR_UD
 	movw	$0, 4 * VECTOR_UD + 2
 	mov	$HC_PROBE, %eax
@@ -75,12 +85,21 @@ print:
 	jmp	1b
 2:	ret
 
-/* AL = 0 to 15 */
-print_digit:
+/* the CX topmost digits of EAX */
+print_hex:
+	rol	$4, %eax
+	push	%eax
+	and	$15, %al
 	add	$'0', %al
 	cmp	$'9', %al
-	jbe	print_char
+	jbe	1f
 	add	$('a' - '0' - 10), %al
+1:	call	print_char
+	pop	%eax
+	loop	print_hex
+	ret
+
+/* AL = character */
 print_char:
 	mov	%al, %ah
 	mov	$(COM1 + LSR), %dx
@@ -92,7 +111,8 @@ print_char:
 	out	%al, %dx
 	ret
 
-alive:		.asciz "guest: alive, drive "
+alive:		.asciz "guest: alive at tick "
+drive:		.asciz ", drive "
 virtualized:	.asciz ", virtualized\r\n"
 bare_text:	.asciz ", bare\r\n"
 shutdown:	.ascii "Shutdown"
