@@ -46,6 +46,9 @@ static const struct example examples[] = {
 	{"4d8b44ac10", INSN_64, INSN_MOV, INSN_FORM_REG_RM, 8, 8, 0, 8, 0,
 	 MEM(12, 5, 4, INSN_DS, 0x10)},
 	{"8b4500", INSN_32, INSN_MOV, INSN_FORM_REG_RM, 4, 4, 0, 0, 0, MEM(5, NO, 1, INSN_SS, 0)},
+	{"8b0424", INSN_32, INSN_MOV, INSN_FORM_REG_RM, 4, 4, 0, 0, 0, MEM(4, NO, 1, INSN_SS, 0)},
+	{"418b0424", INSN_64, INSN_MOV, INSN_FORM_REG_RM, 4, 4, 0, 0, 0,
+	 MEM(12, NO, 1, INSN_DS, 0)},
 	{"3e8b4500", INSN_32, INSN_MOV, INSN_FORM_REG_RM, 4, 4, 0, 0, 0, MEM(5, NO, 1, INSN_DS, 0)},
 	{"3e8b4500", INSN_64, INSN_MOV, INSN_FORM_REG_RM, 4, 4, 0, 0, 0, MEM(5, NO, 1, INSN_SS, 0)},
 	{"418b4500", INSN_64, INSN_MOV, INSN_FORM_REG_RM, 4, 4, 0, 0, 0,
@@ -59,6 +62,7 @@ static const struct example examples[] = {
 	{"0fb607", INSN_32, INSN_MOVZX, INSN_FORM_REG_RM, 4, 1, 0, 0, 0, MEM(7, NO, 1, INSN_DS, 0)},
 	{"480fbfc1", INSN_64, INSN_MOVSX, INSN_FORM_REG_RM, 8, 2, 0, 0, 1, false, {0}},
 	{"4863c1", INSN_64, INSN_MOVSX, INSN_FORM_REG_RM, 8, 4, 0, 0, 1, false, {0}},
+	{"6663c1", INSN_64, INSN_MOVSX, INSN_FORM_REG_RM, 2, 2, 0, 0, 1, false, {0}},
 	{"0fb6c4", INSN_32, INSN_MOVZX, INSN_FORM_REG_RM, 4, 1, 0, 0, HIGH(0), false, {0}},
 	{"f0830f80", INSN_32, INSN_OR, INSN_FORM_RM_IMM, 4, 4, -128, 1, 0,
 	 MEM(7, NO, 1, INSN_DS, 0)},
@@ -95,6 +99,7 @@ static const struct example examples[] = {
 	{"62f17d48c20105", INSN_64, INSN_OTHER, INSN_FORM_NONE, 0, 0, 0, 0, 0, true, {0}},
 	{"62f3fd48030105", INSN_64, INSN_OTHER, INSN_FORM_NONE, 0, 0, 0, 0, 0, true, {0}},
 	{"62f57c485801", INSN_64, INSN_OTHER, INSN_FORM_NONE, 0, 0, 0, 0, 0, true, {0}},
+	{"62f67c485801", INSN_64, INSN_OTHER, INSN_FORM_NONE, 0, 0, 0, 0, 0, true, {0}},
 	{"0f06", INSN_16, INSN_CLTS, INSN_FORM_NONE, 0, 0, 0, 0, 0, false, {0}},
 	{"0fa2", INSN_32, INSN_CPUID, INSN_FORM_NONE, 0, 0, 0, 0, 0, false, {0}},
 	{"f4", INSN_32, INSN_HLT, INSN_FORM_NONE, 0, 0, 0, 0, 0, false, {0}},
@@ -228,8 +233,9 @@ static void test_undefined(void **state)
 {
 	static const u8 not_in_64[] = {0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f, 0x27, 0x2f, 0x37,
 				       0x3f, 0x60, 0x61, 0x82, 0x9a, 0xce, 0xd4, 0xd5, 0xd6, 0xea};
-	static const char *const nowhere[] = {"0f04",	"0f0a",	    "0f24c0",	"0f36",	   "0f39",
-					      "0fa6c0", "f0c5f877", "66c5f877", "8fe87800"};
+	static const char *const nowhere[] = {"0f04",	  "0f0a",	 "0f24c0",   "0f36",
+					      "0f39",	  "0fa6c0",	 "f0c5f877", "66c5f877",
+					      "8fe87800", "62f179485801"};
 	struct insn insn;
 	u8 bytes[15] = {0};
 

@@ -234,7 +234,16 @@ static void test_place_high(void **state)
 	assert_true(mem_map_add(&ram, GiB(4), GiB(4), E820_RAM));
 	assert_null(linux_place(&image, &ram, kernel, initrd, &at));
 	assert_int_equal(at.initrd_base, GiB(2) - MiB(20));
+	initrd.base = GiB(2) - MiB(20); /* right at the limit it may stay, one page higher not */
+	assert_null(linux_place(&image, &ram, kernel, initrd, &at));
+	assert_int_equal(at.initrd_base, GiB(2) - MiB(20));
+	initrd.base += PAGE_SIZE;
+	assert_null(linux_place(&image, &ram, kernel, initrd, &at));
+	assert_int_equal(at.initrd_base, GiB(2) - MiB(20));
 	image.initrd_max = UINT64_MAX;
+	assert_null(linux_place(&image, &ram, kernel, initrd, &at));
+	assert_int_equal(at.initrd_base, GiB(2) - MiB(20) + PAGE_SIZE); /* stays */
+	initrd.base = GiB(5);
 	assert_null(linux_place(&image, &ram, kernel, initrd, &at));
 	assert_int_equal(at.initrd_base, GiB(3) - MiB(20));
 	image.pref_base = GiB(4);
@@ -299,6 +308,7 @@ static void test_params(void **state)
 	assert_true(linux_params_fill(page, &image, &m, &p));
 	assert_int_equal(page[0x06], 3);
 	assert_int_equal(page[0x07], 80);
+	assert_int_equal(get(page, 0x0a, 2), 3);
 	assert_int_equal(page[0x0e], 25);
 	assert_int_equal(page[0x0f], 1);
 	assert_int_equal(get(page, 0x10, 2), 16);

@@ -64,6 +64,7 @@ static void test_each_word(void **state)
 		{"drive=0xff", AT(drive), 0xff},
 		{"sipi=auto", AT(sipi), OPT_SIPI_AUTO},
 		{"sipi=icr", AT(sipi), OPT_SIPI_ICR},
+		{"sipi=hold", AT(sipi), OPT_SIPI_HOLD},
 		{"sipi=exit", AT(sipi), OPT_SIPI_EXIT},
 		{"cpuid=lamina", AT(cpuid), OPT_CPUID_LAMINA},
 		{"cpuid=native", AT(cpuid), OPT_CPUID_NATIVE},

@@ -4,8 +4,8 @@
 UNIT_SRC := $(filter-out lib/string.c,$(wildcard lib/*.c crmodel/*.c)) boot/boot_mb.c \
 	boot/linux_image.c core/options.c
 UNIT_TEST := $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
-# capstone is at hand for 64 bit only, and vmx/ is for 64 bit only
-UNIT_TEST_32 := $(filter-out test_insn_capstone test_slat,$(UNIT_TEST))
+# capstone is at hand for 64 bit only; vmx/ and the per-CPU data are 64-bit
+UNIT_TEST_32 := $(filter-out test_insn_capstone test_slat test_gmem,$(UNIT_TEST))
 UNIT_BIN := $(UNIT_TEST:%=$(BUILD)/unit/64/%) $(UNIT_TEST_32:%=$(BUILD)/unit/32/%)
 
 UNIT_CFLAGS := -std=c11 -D_DEFAULT_SOURCE -O1 -g $(WARN) -I. -Iinclude -Itest/unit -MMD -MP \
@@ -38,6 +38,7 @@ $(eval $(call UNIT_RULES,32,-Itest/unit/shim))
 $(BUILD)/unit/64/test_insn_capstone: UNIT_LIBS += -lcapstone
 
 $(BUILD)/unit/64/test_slat: $(BUILD)/unit/64/vmx/vmx_ept.o
+$(BUILD)/unit/64/test_gmem: $(BUILD)/unit/64/core/gmem.o
 
 $(BUILD)/unit/64/test_%: $(BUILD)/unit/64/test/unit/test_%.o $(BUILD)/unit/64/under_test.a
 	$(CC) -m64 $(UNIT_CFLAGS) $^ -lcmocka $(UNIT_LIBS) -o $@
