@@ -71,7 +71,7 @@ if uses host; then
 	need 'build and run the unit tests and checks' libcmocka-dev=/usr/include/cmocka.h clang clang-format \
 		libcapstone-dev=/usr/include/capstone/capstone.h
 fi
-if uses linux bios alive refusal bare same hostile; then
+if uses linux bios alive refusal bare same hostile iso installed; then
 	build_lamina
 	need_emulator
 	need 'test with another firmware' seabios=/usr/share/seabios/bios.bin

@@ -95,3 +95,20 @@ disk_on_lamina() {
 	} >"$1/lamina.cfg"
 	grub_image "$1/lamina.img" "$1/lamina.cfg" "lamina.elf=$build/lamina.elf" ${4:+"$4"}
 }
+
+# emulate DIR SECONDS: runs the machine that the variables describe until it ends, at most so long. Its
+# console is in DIR/serial.txt, what the emulator says in DIR/bochs.txt. Returns what the console does:
+# 0 it ended, 3 the time was up, 4 it panicked.
+emulate() {
+	# Bochs itself expands the variable
+	# shellcheck disable=SC2016,SC2034
+	com1='mode=socket-client, dev=localhost:$CONSOLE_PORT'
+	bochsrc >"$1/bochsrc"
+	bochs_commands >"$1/go.rc"
+	how=0
+	(cd "$1" && "$build/console" --log serial.raw --timeout "$2" --last 'lamina: PANIC' -- \
+		sh -c 'exec bochs -q -f bochsrc -rc go.rc >bochs.txt 2>&1') >/dev/null || how=$?
+	tr -d '\r' <"$1/serial.raw" >"$1/serial.txt"
+	rm -f "$1"/*.img
+	return $how
+}

@@ -20,7 +20,12 @@ boot() {
 	log=$work/$sub/serial.txt
 	cd='' hd=''
 	"$@"
-	emulate "$sub"
+	how=0
+	emulate "$work/$sub" "$limit" || how=$?
+	case $how in
+	3) echo "# $sub: stopped after $limit s" ;;
+	4) echo "# $sub: it panicked" ;;
+	esac
 }
 
 # What boot can be told to make, each with the options of Lamina
@@ -122,6 +127,41 @@ judge_alive() {
 	ok 'no panic' count 0 '^lamina: PANIC'
 	ok 'the boot sector runs on Lamina, from its drive' has '^guest: alive at tick [0-9a-f]*, drive 80, virtualized$'
 	[ "$warned" -eq 0 ] || ok "$warned options are warned about" count "$warned" '^lamina: .*option'
+}
+
+# What lamina iso writes starts Lamina and then the machine's own disk
+judge_iso() {
+	boot lamina images_iso
+	ok 'the disk runs on Lamina' has '^guest: alive at tick [0-9a-f]*, drive 80, virtualized$'
+}
+
+images_iso() {
+	"$top/lamina" iso "$work/$sub/lamina.img" 2>"$work/iso.txt"
+	cp "$build/test/alive.img" "$work/$sub/alive.img"
+	cd=$work/$sub/lamina.img hd=$work/$sub/alive.img
+}
+
+# A disk whose first menu entry is the one that lamina install writes: Lamina starts once, and the same
+# GRUB as its guest does not offer it again
+judge_installed() {
+	"$top/lamina" install --root "$work" >"$work/install.txt" 2>&1
+	ok 'lamina install wrote its files' cmp "$build/lamina.elf" "$work/boot/lamina.elf"
+	ok 'the script for update-grub is sound' sh -n "$work/etc/grub.d/42_lamina"
+	boot lamina images_installed
+	ok 'Lamina starts once' count 1 '^lamina: guest bios starts'
+	ok 'as guest, GRUB goes on to the next entry' count 1 '^guest: the own system'
+	ok 'and it powers off' has '^lamina: power-off'
+}
+
+images_installed() {
+	{
+		grub_head
+		sed -n '/^insmod memrw/,/^fi$/p' "$work/etc/grub.d/42_lamina" |
+			sed 's/\\\$/$/g; s,\$lamina guest,/lamina.elf guest,; /^\$(/d'
+		echo 'menuentry own { echo guest: the own system; halt }'
+	} >"$work/$sub/grub.cfg"
+	grub_image "$work/$sub/disk.img" "$work/$sub/grub.cfg" "lamina.elf=$work/boot/lamina.elf"
+	hd=$work/$sub/disk.img
 }
 
 judge_refusal() {
