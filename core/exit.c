@@ -3,8 +3,6 @@
  * Every exit comes here. Hypapps are asked first, in the order of hypapp/list.c; then the table below.
  * This file alone moves RIP.
  */
-#include "core/exit.h"
-
 #include "core/core.h"
 #include "core/exit_handlers.h"
 #include "core/log.h"

@@ -11,6 +11,14 @@
 #define NAME_ECX 0x614c616eu
 #define NAME_EDX 0x616e696du
 
+static void give(struct vcpu *v, const struct cpuid *c)
+{
+	v->gpr[GPR_RAX] = c->eax;
+	v->gpr[GPR_RBX] = c->ebx;
+	v->gpr[GPR_RCX] = c->ecx;
+	v->gpr[GPR_RDX] = c->edx;
+}
+
 static void leaf_1(struct vcpu *v, struct cpuid *c)
 {
 	c->ecx &= ~(CPUID_1_ECX_VMX | CPUID_1_ECX_SMX | CPUID_1_ECX_OSXSAVE);
@@ -28,26 +36,36 @@ static void leaf_7(struct vcpu *v, struct cpuid *c)
 		c->ecx |= CPUID_7_ECX_OSPKE;
 }
 
+static void leaf_hv(struct cpuid *c)
+{
+	if (machine.opt.cpuid == OPT_CPUID_LAMINA)
+		*c = (struct cpuid){CPUID_HV_BASE, NAME_EBX, NAME_ECX, NAME_EDX};
+}
+
+/* Out of line, so that all other leaves are answered without a stack frame. */
+__attribute__((noinline)) static void change(struct vcpu *v, u32 leaf, u32 subleaf)
+{
+	struct cpuid c = cpuid(leaf, subleaf);
+
+	if (leaf == 1)
+		leaf_1(v, &c);
+	else if (leaf == 7 && subleaf == 0)
+		leaf_7(v, &c);
+	else if (leaf == CPUID_HV_BASE)
+		leaf_hv(&c);
+	else if (leaf == 0x80000001)
+		c.ecx &= ~CPUID_80000001_ECX_SVM;
+	give(v, &c);
+}
+
 enum exit_answer exit_cpuid(struct vcpu *v, const struct exit *x)
 {
 	u32 leaf = (u32)v->gpr[GPR_RAX];
-	struct cpuid c;
 
 	(void)x;
-	if (leaf == CPUID_HV_BASE && machine.opt.cpuid == OPT_CPUID_LAMINA) {
-		c = (struct cpuid){CPUID_HV_BASE, NAME_EBX, NAME_ECX, NAME_EDX};
-	} else {
-		c = cpuid(leaf, (u32)v->gpr[GPR_RCX]);
-		if (leaf == 1)
-			leaf_1(v, &c);
-		else if (leaf == 7 && (u32)v->gpr[GPR_RCX] == 0)
-			leaf_7(v, &c);
-		else if (leaf == 0x80000001)
-			c.ecx &= ~CPUID_80000001_ECX_SVM;
-	}
-	v->gpr[GPR_RAX] = c.eax;
-	v->gpr[GPR_RBX] = c.ebx;
-	v->gpr[GPR_RCX] = c.ecx;
-	v->gpr[GPR_RDX] = c.edx;
+	if (leaf == 1 || leaf == 7 || leaf >= CPUID_HV_BASE)
+		change(v, leaf, (u32)v->gpr[GPR_RCX]);
+	else
+		cpuid64(&v->gpr[GPR_RAX], &v->gpr[GPR_RBX], &v->gpr[GPR_RCX], &v->gpr[GPR_RDX]);
 	return EXIT_ADVANCE;
 }

@@ -15,7 +15,7 @@ void log_report(const struct pcpu *p, emit_fn emit)
 		const struct log_record *r = &p->log[i % LOG_RECORDS];
 
 		fmt(line, sizeof(line), "CPU %u exit at tick %" FMT64 "u: %s, RIP %" FMT64 "x",
-		    p->index, r->tsc, exit_name(r->kind), r->rip);
+		    p->index, (u64)r->tsc_high << 32 | r->tsc_low, exit_name(r->kind), r->rip);
 		emit(line);
 	}
 }

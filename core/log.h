@@ -12,7 +12,7 @@ static inline void log_exit(struct pcpu *p, const struct exit *x)
 {
 	struct log_record *r = &p->log[p->log_next++ % LOG_RECORDS];
 
-	r->tsc = rdtsc();
+	rdtsc_halves(&r->tsc_low, &r->tsc_high);
 	r->rip = x->rip;
 	r->kind = x->kind;
 }

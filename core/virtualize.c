@@ -2,7 +2,6 @@
 #include "core/virtualize.h"
 
 #include "core/core.h"
-#include "core/exit.h"
 #include "core/sipi.h"
 #include "core/slat.h"
 #include "core/this_cpu.h"
@@ -39,17 +38,12 @@ err_t virtualize_ap_error(void)
 	return atomic_load(&ap_error);
 }
 
-/* The spine: everything Lamina does after bring-up happens in exit_dispatch. */
+/* From here on everything Lamina does happens in exit_dispatch. */
 void virtualize_run(struct pcpu *p)
 {
-	struct vcpu *v = &p->vcpu;
-	struct exit x;
-
 	atomic_store(&p->pub.up, 1);
-	for (;;) {
-		backend->run(v, &x);
-		exit_dispatch(v, &x);
-	}
+	backend->run(&p->vcpu);
+	__builtin_unreachable();
 }
 
 void virtualize_ap(struct pcpu *p)

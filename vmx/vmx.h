@@ -132,11 +132,9 @@ struct vmx_caps {
 
 struct vmx_vcpu {
 	hpa_t vmxon, vmcs;
-	u64 launched;
 	u64 eptp;
-	u32 proc;	  /* primary controls as in the VMCS */
-	bool nmi_pending; /* an NMI waits for the guest to be able to take it */
-	bool iret_due;	  /* an NMI exit happened: unblock NMIs in root mode */
+	u32 proc;     /* primary controls as in the VMCS */
+	u32 nmis;     /* NMIs that wait for the guest to be able to take them: 0 to 2 */
 };
 
 extern struct vmx_caps vmx_caps;
@@ -152,7 +150,7 @@ err_t vmx_probe(void);
 err_t vmx_enable(struct vcpu *v);
 void vmx_disable(struct vcpu *v);
 err_t vmx_vcpu_init(struct vcpu *v);
-void vmx_run(struct vcpu *v, struct exit *x);
+_Noreturn void vmx_run(struct vcpu *v);
 void vmx_decode(struct vcpu *v, struct exit *x);
 void vmx_advance(struct vcpu *v, const struct exit *x);
 u64 vmx_state_get(struct vcpu *v, enum cpu_reg r);
@@ -162,7 +160,7 @@ void vmx_set_cr0(u64 cr0);
 void vmx_cr_commit(struct vcpu *v, enum cr_name cr, const struct crm_outcome *o);
 void vmx_inject(struct vcpu *v, struct event e);
 void vmx_event_redeliver(struct vcpu *v);
-void vmx_event_prepare(struct vcpu *v);
+void vmx_event_nmi_window(struct vcpu *v);
 void vmx_trap_msr(u32 msr, bool read, bool write);
 void vmx_trap_port(u16 port, bool on);
 err_t vmx_trap_init(void);
@@ -171,11 +169,13 @@ hpa_t vmx_io_bitmap(u32 half);
 void vmx_slat_root(struct vcpu *v, hpa_t root);
 void vmx_tlb_flush(struct vcpu *v, bool second_level);
 void vmx_dump(struct vcpu *v, emit_fn emit);
-_Noreturn void vmx_entry_failed(struct vcpu *v, u64 status);
 
-/* vmx_entry.S */
-enum { VMX_ENTER_EXITED, VMX_ENTER_ABORTED, VMX_ENTER_FAILED };
-u64 vmx_enter(struct vcpu *v, u64 launched);
+/* vmx_entry.S, and what it calls: after an exit; when an NMI came before the entry; when VMLAUNCH or
+ * VMRESUME failed */
+_Noreturn void vmx_loop(struct vcpu *v);
+void vmx_exited(struct vcpu *v);
+void vmx_entry_aborted(struct vcpu *v);
+_Noreturn void vmx_entry_failed(struct vcpu *v);
 void vmx_exit_entry(void);
 /* An IRET to the next instruction: ends NMI blocking in root mode. */
 void vmx_unblock_nmi(void);

@@ -97,7 +97,7 @@ static void decode_exception(struct vcpu *v, struct exit *x)
 	if (INTR_INFO_TYPE(info) == INTR_TYPE_NMI) {
 		x->kind = EXIT_NMI;
 		atomic_fetch_add(&v->nmi_root, 1);
-		vmx_of(v)->iret_due = true;
+		vmx_unblock_nmi();
 		return;
 	}
 	undo_iret(info & INTR_INFO_NMI_UNBLOCK);
@@ -105,12 +105,12 @@ static void decode_exception(struct vcpu *v, struct exit *x)
 }
 
 /* Exits that are no instruction. */
-static void decode_event(struct vcpu *v, struct exit *x)
+static void decode_event(struct exit *x)
 {
 	x->length = 0;
 	if (x->kind == EXIT_SIPI) {
 		x->vector = vmread(VMCS_EXIT_QUALIFICATION) & 0xff;
-		vmx_of(v)->iret_due = true;
+		vmx_unblock_nmi();
 	}
 	/* Some processors report SMI blocking left over from wait-for-SIPI; no entry accepts it. */
 	vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
@@ -122,7 +122,7 @@ void vmx_decode(struct vcpu *v, struct exit *x)
 	u32 reason = (u32)vmread(VMCS_EXIT_REASON);
 
 	if (reason & EXIT_REASON_ENTRY_FAILED)
-		vmx_entry_failed(v, reason);
+		vmx_entry_failed(v);
 	x->rip = vmread(VMCS_GUEST_RIP);
 	x->length = (u32)vmread(VMCS_EXIT_INSN_LENGTH);
 	x->kind = reason < VMX_REASON_COUNT ? kind_of[reason] : EXIT_UNKNOWN;
@@ -134,17 +134,16 @@ void vmx_decode(struct vcpu *v, struct exit *x)
 	case EXIT_INTR:
 	case EXIT_INIT:
 	case EXIT_SIPI:
+	case EXIT_SHUTDOWN: decode_event(x); break;
 	case EXIT_NMI_WINDOW:
-	case EXIT_SHUTDOWN: decode_event(v, x); break;
+		decode_event(x);
+		vmx_event_nmi_window(v);
+		break;
 	case EXIT_TASK_SWITCH:
 	case EXIT_VIRT_INSN:
 	case EXIT_UNKNOWN:
 		x->raw = (struct exit_raw){reason, vmread(VMCS_EXIT_QUALIFICATION), 0};
 		break;
 	default: break;
-	}
-	if (vmx_of(v)->iret_due) {
-		vmx_of(v)->iret_due = false;
-		vmx_unblock_nmi();
 	}
 }

@@ -14,23 +14,21 @@
 #include "hv/vcpu.h"
 
 	.text
-	.globl vmx_enter, vmx_exit_entry, vmx_unblock_nmi
+	.globl vmx_loop, vmx_exit_entry, vmx_unblock_nmi
 	.globl vmx_enter_window, vmx_enter_window_end, vmx_enter_abort
 
-/* u64 vmx_enter(struct vcpu *v, u64 launched) -> 0 exited, 1 aborted, 2 VM entry failed */
-vmx_enter:
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+/* void vmx_loop(struct vcpu *v): into the guest, for ever; vmx_exited is called after every exit. The
+ * stack is the caller's; nothing but vmx_exited's frame comes below it. RBX is v outside the guest. */
+vmx_loop:
+	and	$-16, %rsp
 	mov	%rsp, VCPU_HOST_RSP(%rdi)
+	mov	%rdi, %rbx
+enter:
 vmx_enter_window:
-	cmpl	$0, VCPU_NMI_ROOT(%rdi)
+	cmpl	$0, VCPU_NMI_ROOT(%rbx)
 	jne	vmx_enter_abort
-	test	%rsi, %rsi
-	mov	%rdi, %rsp
+	cmpl	$0, VCPU_LAUNCHED(%rbx)
+	mov	%rbx, %rsp
 	pop	%rax
 	pop	%rcx
 	pop	%rdx
@@ -52,14 +50,17 @@ vmx_enter_window:
 	jmp	2f
 1:	vmlaunch
 vmx_enter_window_end:
-2:	mov	$2, %eax
-	jmp	3f
+2:	mov	%gs:PCPU_VCPU, %rdi
+	mov	VCPU_HOST_RSP(%rdi), %rsp
+	call	vmx_entry_failed
+	ud2
 
 vmx_enter_abort:
-	mov	$1, %eax
-3:	mov	%gs:PCPU_VCPU, %rdi
-	mov	VCPU_HOST_RSP(%rdi), %rsp
-	jmp	4f
+	mov	%gs:PCPU_VCPU, %rbx
+	mov	VCPU_HOST_RSP(%rbx), %rsp
+	mov	%rbx, %rdi
+	call	vmx_entry_aborted
+	jmp	enter
 
 	.balign	16
 vmx_exit_entry:
@@ -79,15 +80,11 @@ vmx_exit_entry:
 	push	%rdx
 	push	%rcx
 	push	%rax
-	mov	VCPU_HOST_RSP(%rsp), %rsp
-	xor	%eax, %eax
-4:	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
-	ret
+	mov	%rsp, %rdi
+	mov	%rsp, %rbx
+	mov	VCPU_HOST_RSP(%rdi), %rsp
+	call	vmx_exited
+	jmp	enter
 
 vmx_unblock_nmi:
 	mov	%rsp, %rax

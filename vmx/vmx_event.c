@@ -43,29 +43,6 @@ static bool makes_double_fault(u64 info, u8 second)
 	return first == VECTOR_PF && (contributory(second) || second == VECTOR_PF);
 }
 
-void vmx_inject(struct vcpu *v, struct event e)
-{
-	if (e.type == EVENT_NMI) {
-		vmx_of(v)->nmi_pending = true;
-		return;
-	}
-	if (v->event_set) {
-		u64 info = vmread(VMCS_ENTRY_INTR_INFO);
-
-		if (INTR_INFO_TYPE(info) == INTR_TYPE_HARD_EXC &&
-		    INTR_INFO_VECTOR(info) == VECTOR_DF) {
-			vmwrite(VMCS_ENTRY_INTR_INFO, 0);
-			vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_SHUTDOWN);
-			return;
-		}
-		if (makes_double_fault(info, e.vector)) {
-			inject_exception(v, VECTOR_DF, true, 0);
-			return;
-		}
-	}
-	inject_exception(v, e.vector, e.has_error, e.error);
-}
-
 /* The exit interrupted the delivery of an event: deliver it again at the next entry. */
 void vmx_event_redeliver(struct vcpu *v)
 {
@@ -95,20 +72,71 @@ static void set_nmi_window(struct vmx_vcpu *m, bool on)
 	}
 }
 
-/* Just before an entry with an NMI pending: put it in, or ask for an exit when the guest can take it. */
-void vmx_event_prepare(struct vcpu *v)
+static bool nmi_blocked(struct vcpu *v)
 {
-	struct vmx_vcpu *m = vmx_of(v);
 	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
 	u64 activity = vmread(VMCS_GUEST_ACTIVITY);
 
-	if (activity == ACTIVITY_WAIT_SIPI || activity == ACTIVITY_SHUTDOWN ||
-	    (blocking & (INTERRUPTIBILITY_NMI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_STI)) ||
-	    v->event_set) {
-		set_nmi_window(m, true);
+	return activity == ACTIVITY_WAIT_SIPI || activity == ACTIVITY_SHUTDOWN || v->event_set ||
+	       (blocking & (INTERRUPTIBILITY_NMI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_STI));
+}
+
+/* Put a pending NMI in, or ask for an exit when the guest can take it. */
+static void deliver_nmi(struct vcpu *v)
+{
+	struct vmx_vcpu *m = vmx_of(v);
+
+	if (m->nmis && !nmi_blocked(v)) {
+		set_event(v, INTR_INFO_VALID | INTR_TYPE_NMI << 8 | VECTOR_NMI, 0);
+		m->nmis--;
+	}
+	set_nmi_window(m, m->nmis);
+}
+
+void vmx_event_nmi_window(struct vcpu *v)
+{
+	deliver_nmi(v);
+}
+
+/* A CPU holds one NMI that is being handled and one that waits (Intel SDM vol. 3A, 6.7.1). */
+static void inject_nmi(struct vcpu *v)
+{
+	struct vmx_vcpu *m = vmx_of(v);
+	bool handling = vmread(VMCS_GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_NMI;
+	u32 held = m->nmis + (v->event_set && INTR_INFO_TYPE(vmread(VMCS_ENTRY_INTR_INFO)) ==
+						      INTR_TYPE_NMI);
+
+	if (held + handling < 2)
+		m->nmis++;
+	deliver_nmi(v);
+}
+
+/* An exception takes the place of what is set up for the next entry. */
+static void replace_event(struct vcpu *v, struct event e)
+{
+	u64 info = vmread(VMCS_ENTRY_INTR_INFO);
+
+	if (INTR_INFO_TYPE(info) == INTR_TYPE_NMI) {
+		vmx_of(v)->nmis++;
+		set_nmi_window(vmx_of(v), true);
+	}
+	if (INTR_INFO_TYPE(info) == INTR_TYPE_HARD_EXC && INTR_INFO_VECTOR(info) == VECTOR_DF) {
+		vmwrite(VMCS_ENTRY_INTR_INFO, 0);
+		vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_SHUTDOWN);
 		return;
 	}
-	set_event(v, INTR_INFO_VALID | INTR_TYPE_NMI << 8 | VECTOR_NMI, 0);
-	m->nmi_pending = false;
-	set_nmi_window(m, false);
+	if (makes_double_fault(info, e.vector))
+		inject_exception(v, VECTOR_DF, true, 0);
+	else
+		inject_exception(v, e.vector, e.has_error, e.error);
+}
+
+void vmx_inject(struct vcpu *v, struct event e)
+{
+	if (e.type == EVENT_NMI)
+		inject_nmi(v);
+	else if (v->event_set)
+		replace_event(v, e);
+	else
+		inject_exception(v, e.vector, e.has_error, e.error);
 }

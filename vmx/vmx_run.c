@@ -5,24 +5,25 @@
 #include "hv/exit.h"
 #include "x86/insn.h"
 
-void vmx_run(struct vcpu *v, struct exit *x)
+void vmx_run(struct vcpu *v)
 {
-	struct vmx_vcpu *m = vmx_of(v);
-	u64 status;
+	vmx_loop(v);
+}
 
-	if (m->nmi_pending)
-		vmx_event_prepare(v);
-	status = vmx_enter(v, m->launched);
-	if (status == VMX_ENTER_EXITED) {
-		m->launched = 1;
-		v->event_set = false;
-		vmx_decode(v, x);
-	} else if (status == VMX_ENTER_ABORTED) {
-		/* an NMI came between the last look and the entry; what was set up stays set up */
-		x->kind = EXIT_NMI;
-		x->length = 0;
-		x->rip = vmread(VMCS_GUEST_RIP);
-	} else {
-		vmx_entry_failed(v, status);
-	}
+void vmx_exited(struct vcpu *v)
+{
+	struct exit x;
+
+	v->launched = 1;
+	v->event_set = false;
+	vmx_decode(v, &x);
+	exit_dispatch(v, &x);
+}
+
+/* Whatever was set up for the entry stays set up. */
+void vmx_entry_aborted(struct vcpu *v)
+{
+	struct exit x = {.kind = EXIT_NMI, .rip = vmread(VMCS_GUEST_RIP)};
+
+	exit_dispatch(v, &x);
 }

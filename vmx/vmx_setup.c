@@ -54,7 +54,7 @@ void vmx_disable(struct vcpu *v)
 	vmclear(vmx_of(v)->vmcs);
 	vmxoff();
 	write_cr4(read_cr4() & ~CR4_VMXE);
-	vmx_of(v)->launched = 0;
+	v->launched = 0;
 }
 
 /* The wanted bits that are allowed, and the ones the CPU insists on. */
@@ -134,8 +134,8 @@ err_t vmx_vcpu_init(struct vcpu *v)
 		return err;
 	if (!vmclear(m->vmcs) || !vmptrld(m->vmcs))
 		return "VMPTRLD failed";
-	m->launched = 0;
-	m->nmi_pending = false;
+	v->launched = 0;
+	m->nmis = 0;
 	setup_controls(m);
 	setup_host(v);
 	if (vmread(VMCS_PROC_CONTROLS2) & PROC2_VPID)

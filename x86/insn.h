@@ -20,6 +20,12 @@ static inline struct cpuid cpuid(u32 leaf, u32 subleaf)
 	return c;
 }
 
+/* The same into 64-bit registers, whose upper halves CPUID clears. */
+static inline void cpuid64(u64 *a, u64 *b, u64 *c, u64 *d)
+{
+	__asm__ volatile("cpuid" : "+a"(*a), "=b"(*b), "+c"(*c), "=d"(*d));
+}
+
 static inline u64 rdmsr(u32 msr)
 {
 	u32 lo, hi;
@@ -69,11 +75,16 @@ static inline bool xsetbv_safe(u32 xcr, u64 v)
 	return ok;
 }
 
+static inline void rdtsc_halves(u32 *low, u32 *high)
+{
+	__asm__ volatile("rdtsc" : "=a"(*low), "=d"(*high));
+}
+
 static inline u64 rdtsc(void)
 {
 	u32 lo, hi;
 
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	rdtsc_halves(&lo, &hi);
 	return (u64)hi << 32 | lo;
 }
 

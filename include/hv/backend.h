@@ -41,9 +41,10 @@ struct backend {
 	/* Build the control structure; the guest state is then set by state_set. */
 	err_t (*vcpu_init)(struct vcpu *v);
 
-	/* Enter the guest, come back with its next exit. An NMI that arrives in root mode before the
-	 * entry comes back as EXIT_NMI too. */
-	void (*run)(struct vcpu *v, struct exit *x);
+	/* Run the guest for ever: enter it, call exit_dispatch with its next exit, enter it again. An NMI
+	 * that arrives in root mode before the entry counts as EXIT_NMI too. The loop is in *_entry.S: a
+	 * C loop would save and restore six more registers on every exit. */
+	void (*run)(struct vcpu *v);
 	/* Finish the exit's instruction: RIP behind it, interrupt shadow gone, a TF trap pending. */
 	void (*advance)(struct vcpu *v, const struct exit *x);
 

@@ -68,4 +68,12 @@ struct exit {
 	};
 };
 
+struct vcpu;
+
+/*
+ * What a backend calls with every exit, on the CPU that had it, before it enters the guest again: log,
+ * hypapps, Lamina's handler, RIP (core/exit.c).
+ */
+void exit_dispatch(struct vcpu *v, const struct exit *x);
+
 #endif

@@ -9,11 +9,10 @@
 #include "hv/types.h"
 
 struct log_record {
-	u64 tsc;  /* ticks */
-	u64 rip;  /* of the guest at the exit */
-	u64 info; /* exit qualification or EXITINFO1 where the kind has one, else 0 */
-	u32 kind; /* enum exit_kind */
-	u32 code; /* the vendor's exit reason or exit code */
+	u32 tsc_low, tsc_high; /* ticks */
+	u64 rip;	       /* of the guest at the exit */
+	u32 kind;	       /* enum exit_kind */
+	u32 reserved[3];
 };
 
 #endif

@@ -69,7 +69,7 @@ struct pcpu {
 	u32 sipi_log_next; /* log_next at the last start-up */
 	struct vcpu vcpu;
 	struct pcpu_public pub;
-	u32 log_next;
+	u32 log_next; /* exits logged since the start; wraps */
 	struct log_record log[LOG_RECORDS];
 	u64 gdt[GDT_SIZE / 8];
 	struct tss tss;

@@ -11,6 +11,7 @@
 #define VCPU_GPR_END  128
 #define VCPU_HOST_RSP 128
 #define VCPU_NMI_ROOT 136
+#define VCPU_LAUNCHED 140
 
 #ifndef __ASSEMBLY__
 
@@ -23,6 +24,7 @@ struct vcpu {
 	u64 gpr[GPR_COUNT]; /* enum cpu_gpr; the slot of RSP is unused */
 	u64 host_rsp;	    /* Lamina's stack while the guest runs */
 	_Atomic u32 nmi_root; /* NMIs that arrived and are not yet dealt with */
+	u32 launched;	    /* the control structure has been entered before */
 	u32 index;	    /* 0 is the CPU that booted */
 	void *arch;	    /* the backend's own: struct vmx_vcpu, struct svm_vcpu */
 	bool event_set;	    /* an event is set up for the next entry */
@@ -32,6 +34,7 @@ struct vcpu {
 _Static_assert(offsetof(struct vcpu, gpr) == VCPU_GPR, "entry code");
 _Static_assert(offsetof(struct vcpu, host_rsp) == VCPU_HOST_RSP, "entry code");
 _Static_assert(offsetof(struct vcpu, nmi_root) == VCPU_NMI_ROOT, "entry code");
+_Static_assert(offsetof(struct vcpu, launched) == VCPU_LAUNCHED, "entry code");
 
 #define MAX_CPUS 64
 
