@@ -23,12 +23,12 @@ $(GUEST)/lamina.ko: guest/kmod/lamina.c guest/kmod/lamina_ioctl.h guest/kmod/Kbu
 		{ cat $(GUEST)/kmod/log >&2; exit 1; }
 	strip --strip-debug -o $@ $(GUEST)/kmod/lamina.ko
 
-$(GUEST)/initrd.gz: guest/init $(GUEST_BIN) $(GUEST)/lamina.ko $(LINUX)/bin/busybox
+$(GUEST)/initrd.gz: guest/init guest/guest.mk $(GUEST_BIN) $(GUEST)/lamina.ko $(LINUX)/bin/busybox
 	rm -rf $(GUEST)/root
 	mkdir -p $(addprefix $(GUEST)/root/,bin dev lib proc sys)
 	cp $(LINUX)/bin/busybox $(GUEST_BIN) $(GUEST)/root/bin/
 	cp $(GUEST)/lamina.ko $(GUEST)/root/lib/
-	cp guest/init $(GUEST)/root/init
+	install -m 755 guest/init $(GUEST)/root/init
 	cd $(GUEST)/root && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet | gzip -9n >../initrd.gz
 
 $(GUEST)/vmlinuz-unpacked: $(LINUX)/vmlinuz guest/unpack.sh guest/unpacked.S

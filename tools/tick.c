@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tick TEXT: prints "guest: TEXT at tick N", N the CPU's time-stamp counter, decimal, and waits until a
- * terminal has really sent it: a power-off may follow.
+ * tick TEXT: prints "guest: TEXT at tick N", N the CPU's time-stamp counter, decimal, and waits
+ * until a terminal has really sent it: a power-off may follow.
  */
 #include <stdio.h>
 #include <termios.h>

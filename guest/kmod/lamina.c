@@ -1,7 +1,7 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+/* SPDX-License-Identifier: MIT */
 /*
- * Lamina answers hypercalls at CPL 0 only. This module executes one for a program that asks for it by
- * ioctl on /dev/lamina, on the CPU the program runs on, and survives the #UD of a bare machine.
+ * Lamina answers hypercalls at CPL 0 only. This module executes one for a program that asks for it
+ * by ioctl on /dev/lamina, on the CPU the program runs on, and survives the #UD of a bare machine.
  */
 #include <linux/capability.h>
 #include <linux/fs.h>
@@ -24,7 +24,8 @@ static int hypercall(struct lamina_call *c)
 			     "	jmp 3f\n"
 			     "2: mov %[nope], %[err]\n"
 			     "3:\n" _ASM_EXTABLE(1b, 2b)
-			     : [err] "+r"(err), "+a"(c->eax), "+b"(c->ebx), "+c"(c->ecx), "+d"(c->edx)
+			     : [err] "+r"(err), "+a"(c->eax), "+b"(c->ebx), "+c"(c->ecx),
+			       "+d"(c->edx)
 			     : [nope] "i"(-EOPNOTSUPP)
 			     : "memory", "cc");
 	else
@@ -32,7 +33,8 @@ static int hypercall(struct lamina_call *c)
 			     "	jmp 3f\n"
 			     "2: mov %[nope], %[err]\n"
 			     "3:\n" _ASM_EXTABLE(1b, 2b)
-			     : [err] "+r"(err), "+a"(c->eax), "+b"(c->ebx), "+c"(c->ecx), "+d"(c->edx)
+			     : [err] "+r"(err), "+a"(c->eax), "+b"(c->ebx), "+c"(c->ecx),
+			       "+d"(c->edx)
 			     : [nope] "i"(-EOPNOTSUPP)
 			     : "memory", "cc");
 	return err;
