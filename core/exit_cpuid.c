@@ -63,7 +63,8 @@ enum exit_answer exit_cpuid(struct vcpu *v, const struct exit *x)
 	u32 leaf = (u32)v->gpr[GPR_RAX];
 
 	(void)x;
-	if (leaf == 1 || leaf == 7 || leaf >= CPUID_HV_BASE)
+	/* in one test: leaves 1 and 7, and those from the hypervisors' on */
+	if (leaf < 8 ? (1u << 1 | 1u << 7) >> leaf & 1 : leaf >= CPUID_HV_BASE)
 		change(v, leaf, (u32)v->gpr[GPR_RCX]);
 	else
 		cpuid64(&v->gpr[GPR_RAX], &v->gpr[GPR_RBX], &v->gpr[GPR_RCX], &v->gpr[GPR_RDX]);
