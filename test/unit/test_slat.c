@@ -149,7 +149,7 @@ static void check_all(const struct machine *m)
 
 static void test_usual_machines(void **state)
 {
-	static const u64 tops[] = {MiB(512), GiB(1), GiB(4), GiB(5), GiB(64)};
+	static const u64 tops[] = {MiB(512), GiB(1), GiB(4), MiB(4608), GiB(5), GiB(64)};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(tops); i++) {
@@ -164,14 +164,39 @@ static void test_usual_machines(void **state)
 		m.hidden_size = MiB(3) + KiB(8);
 		assert_true(slat_hide(m.hidden, m.hidden_size) == OK);
 		check_all(&m);
-		m.trapped = 0xfee00000;
+		m.trapped = 0xfed00000;
 		arena_limit = 16;
 		slat_trap_writes(m.trapped, true);
 		check_all(&m);
+		m.trapped = 0xfee00000; /* it moves while it is trapped */
+		slat_trap_writes(m.trapped, true);
+		check_all(&m);
+		check(&m, 0xfed00000);
 		m.trapped = 0;
 		slat_trap_writes(0xfee00000, false);
 		check_all(&m);
 	}
+}
+
+/* What is hidden lies in two GiB; what differs is the fixed ranges, so that nothing else is split.
+ */
+static void test_hidden_across(void **state)
+{
+	struct machine m = usual(GiB(2));
+
+	(void)state;
+	m.mtrr.def_type = 0x806;
+	start(&m, 16);
+	assert_int_equal(arena_used, 3);
+	check_all(&m);
+	m.hidden = GiB(1) - PAGE_SIZE;
+	m.hidden_size = 2 * PAGE_SIZE;
+	assert_true(slat_hide(m.hidden, m.hidden_size) == OK);
+	assert_int_equal(arena_used, 7);
+	check_all(&m);
+	check(&m, GiB(1) - PAGE_SIZE - 1);
+	check(&m, GiB(1));
+	check(&m, GiB(1) + PAGE_SIZE);
 }
 
 static void test_without_1g_leaves(void **state)
@@ -288,6 +313,14 @@ static void test_missing(void **state)
 	assert_false(slat_map_missing(UINT64_MAX));
 	assert_true(slat_map_missing(BIT(PHYS_BITS) - 1));
 	check(&m, BIT(PHYS_BITS) - 1);
+	m.mtrr.def_type = 0xc00; /* what was mapped late follows the MTRRs too */
+	slat_set_mtrr(&m.mtrr);
+	check(&m, GiB(600));
+	check(&m, BIT(PHYS_BITS) - 1);
+	check_all(&m);
+	slat.phys_bits = 52; /* four levels reach no farther than 48 bits */
+	assert_true(slat_map_missing(BIT(48) - 1));
+	assert_false(slat_map_missing(BIT(48)));
 }
 
 /* With any number of pages less than it needs it says so, and an entry once given is never
@@ -314,13 +347,10 @@ static void test_too_little_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_usual_machines),
-		cmocka_unit_test(test_without_1g_leaves),
-		cmocka_unit_test(test_changes),
-		cmocka_unit_test(test_no_leak),
-		cmocka_unit_test(test_decoy),
-		cmocka_unit_test(test_missing),
-		cmocka_unit_test(test_too_little_memory),
+		cmocka_unit_test(test_usual_machines),	  cmocka_unit_test(test_hidden_across),
+		cmocka_unit_test(test_without_1g_leaves), cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_no_leak),		  cmocka_unit_test(test_decoy),
+		cmocka_unit_test(test_missing),		  cmocka_unit_test(test_too_little_memory),
 	};
 
 	return RUN_SEEDED(tests);

@@ -29,8 +29,9 @@ $(BUILD)/unit/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
 	$(CC) -m$(1) $(2) $(UNIT_CFLAGS) -c $$< -o $$@
 
-$(BUILD)/unit/$(1)/under_test.a: $(UNIT_SRC:%.c=$(BUILD)/unit/$(1)/%.o) $(BUILD)/unit/$(1)/lib/string.o
-	rm -f $$@ && ar rcs $$@ $$^
+$(BUILD)/unit/$(1)/under_test.a: $(UNIT_SRC:%.c=$(BUILD)/unit/$(1)/%.o) $(BUILD)/unit/$(1)/lib/string.o \
+		test/unit/unit.mk
+	rm -f $$@ && ar rcs $$@ $$(filter %.o,$$^)
 endef
 $(eval $(call UNIT_RULES,64,))
 $(eval $(call UNIT_RULES,32,-Itest/unit/shim))
