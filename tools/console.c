@@ -137,12 +137,12 @@ static void show(const char *bytes, size_t n)
 		if (log_file)
 			fputc(bytes[i], log_file);
 		held[n_held++] = bytes[i];
-		if (!in_line && bytes[i] != '\n' && n_held < sizeof(held) &&
+		if (!in_line && bytes[i] != '\n' && bytes[i] != '\r' && n_held < sizeof(held) &&
 		    may_be_stage(held, n_held))
 			continue;
 		fwrite(held, 1, n_held, stdout);
 		n_held = 0;
-		in_line = bytes[i] != '\n';
+		in_line = bytes[i] != '\n' && bytes[i] != '\r';
 	}
 	fflush(stdout);
 	if (log_file)

@@ -62,6 +62,7 @@ bochs_commands() {
 linux_on_lamina() {
 	{
 		grub_head
+		echo 'echo GRUB loads Lamina'
 		echo "multiboot2 /lamina.elf $2"
 		echo "module2 /vmlinuz $3"
 		echo "module2 /initrd.gz"
@@ -88,6 +89,7 @@ linux_disk() {
 disk_on_lamina() {
 	{
 		grub_head
+		echo 'echo GRUB loads Lamina'
 		echo "multiboot2 /lamina.elf $2"
 		module=${3-(hd0)+1}
 		[ -z "$module" ] || echo "module2 $module"
