@@ -90,8 +90,7 @@ static void enter_bios(struct vcpu *v)
 
 	boot_low_drive_entry(&cs, &ip);
 	cr_reset(v, CR0_ET, 0);
-	set_segment(v, SEG_CS, cs, (u64)cs << 4, 0xffff,
-		    SEG_AR_TYPE_CODE_RX | SEG_AR_S | SEG_AR_P);
+	set_segment(v, SEG_CS, cs, (u64)cs << 4, 0xffff, SEG_AR_TYPE_CODE_RX | SEG_AR_S | SEG_AR_P);
 	backend->state_set(v, REG_IDTR_LIMIT, 0x3ff);
 	backend->state_set(v, REG_RIP, ip);
 	*(volatile u32 *)phys_ptr(BDA_APPLICATION) = HC_PROBE_ANSWER;

@@ -6,8 +6,8 @@
 #include "hv/err.h"
 #include "hv/vcpu.h"
 
-/* Judge the modules and take the page below 1 MiB. A guest that cannot be started is replaced by the
- * machine's own boot, with a line that says so. */
+/* Judge the modules and take the page below 1 MiB. A guest that cannot be started is replaced by
+ * the machine's own boot, with a line that says so. */
 err_t boot_guest_prepare(void);
 
 /* Put the guest's first state into CPU 0; the next entry starts it. */

@@ -8,8 +8,8 @@
 #include "core/panic.h"
 #include "lib/string.h"
 
-/* The zero page and, behind it, the command line: low, where no kernel of ours is ever put. The kernel
- * copies both early. */
+/* The zero page and, behind it, the command line: low, where no kernel of ours is ever put. The
+ * kernel copies both early. */
 #define PARAMS_PA  0x10000
 #define CMDLINE_PA (PARAMS_PA + LINUX_PARAMS_BYTES)
 #define PARAMS_END (CMDLINE_PA + PAGE_SIZE)
@@ -65,7 +65,8 @@ void boot_linux_load(struct low_linux *start)
 		memmove(phys_ptr(at.initrd_base), phys_ptr(params.initrd.base), params.initrd.size);
 	params.initrd.base = at.initrd_base;
 	params.kernel_base = at.kernel_base;
-	memmove(phys_ptr(at.kernel_base), phys_ptr(kernel.base + image.setup_bytes), image.pm_bytes);
+	memmove(phys_ptr(at.kernel_base), phys_ptr(kernel.base + image.setup_bytes),
+		image.pm_bytes);
 	memcpy(phys_ptr(CMDLINE_PA), machine.boot.module[0].cmdline,
 	       sizeof(machine.boot.module[0].cmdline));
 	if (!linux_params_fill(phys_ptr(PARAMS_PA), &image, &machine.guest_map, &params))

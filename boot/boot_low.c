@@ -39,7 +39,7 @@ static void add_base(const u8 *label)
 
 err_t boot_low_init(const struct mem_map *map)
 {
-	u64 limit = (u64)*(u16 *)phys_ptr(BDA_BASE_MEMORY_KIB) * 1024;
+	u64 limit = (u64) * (u16 *)phys_ptr(BDA_BASE_MEMORY_KIB) * 1024;
 
 	if (limit == 0 || limit > KiB(640))
 		limit = KiB(640);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The page below 1 MiB: AP start-up code, the guest's INT 15h map, the boot of a drive. Bring-up only,
- * except boot_low_set_ap. */
+/* The page below 1 MiB: AP start-up code, the guest's INT 15h map, the boot of a drive. Bring-up
+ * only, except boot_low_set_ap. */
 #ifndef BOOT_BOOT_LOW_H
 #define BOOT_BOOT_LOW_H
 

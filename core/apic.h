@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* This CPU's real local APIC, in whichever mode the guest has put it (Intel SDM vol. 3A, chapter 11). */
+/* This CPU's real local APIC, in whichever mode the guest has put it (Intel SDM vol. 3A, chapter
+ * 11). */
 #ifndef CORE_APIC_H
 #define CORE_APIC_H
 

@@ -22,8 +22,8 @@ struct machine {
 	u64 low_base, low_size; /* taken below 1 MiB, bytes */
 	u64 ram_top;		/* end of RAM, bytes */
 	u32 phys_bits;
-	bool sipi_icr;	 /* CPUs are started by trapping the ICR, not by INIT and SIPI exits */
-	u64 start_tsc;	 /* TSC when the guest started */
+	bool sipi_icr; /* CPUs are started by trapping the ICR, not by INIT and SIPI exits */
+	u64 start_tsc; /* TSC when the guest started */
 	_Atomic u64 protected; /* guest accesses to our memory */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every exit comes here. Hypapps are asked first, in the order of hypapp/list.c; then the table below.
- * This file alone moves RIP.
+ * Every exit comes here. Hypapps are asked first, in the order of hypapp/list.c; then the table
+ * below. This file alone moves RIP.
  */
 #include "core/core.h"
 #include "core/exit_handlers.h"
@@ -13,9 +13,9 @@
 
 static enum exit_answer inject(struct vcpu *v, u8 vector, bool has_error)
 {
-	backend->inject(v, (struct event){.type = EVENT_EXCEPTION,
-					  .vector = vector,
-					  .has_error = has_error});
+	backend->inject(
+		v,
+		(struct event){.type = EVENT_EXCEPTION, .vector = vector, .has_error = has_error});
 	return EXIT_INJECTED;
 }
 

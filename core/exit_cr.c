@@ -28,7 +28,8 @@ static struct crm_cr get(struct vcpu *v, enum cr_name cr)
 			       backend->state_get(v, REG_CR4_OWNED)};
 }
 
-/* As the guest wants it, not as it is: only 64-bit code has 64-bit operands (Intel SDM vol. 2B, MOV CR). */
+/* As the guest wants it, not as it is: only 64-bit code has 64-bit operands (Intel SDM vol. 2B, MOV
+ * CR). */
 static u64 operand(struct vcpu *v, const struct exit *x)
 {
 	u64 value = x->cr.gpr == GPR_RSP ? backend->state_get(v, REG_RSP) : v->gpr[x->cr.gpr];
@@ -85,8 +86,8 @@ enum exit_answer exit_cr(struct vcpu *v, const struct exit *x)
 }
 
 /*
- * As few bits as possible are owned: those the hardware forces to 1 and the ones Lamina hides. The first
- * shadow is what the guest would have read natively.
+ * As few bits as possible are owned: those the hardware forces to 1 and the ones Lamina hides. The
+ * first shadow is what the guest would have read natively.
  */
 void cr_reset(struct vcpu *v, u64 cr0, u64 cr4)
 {
@@ -98,6 +99,5 @@ void cr_reset(struct vcpu *v, u64 cr0, u64 cr4)
 	backend->state_set(v, REG_CR0_OWNED, l0.must1);
 	backend->state_set(v, REG_CR4, (cr4 | l4.must1) & ~l4.must0);
 	backend->state_set(v, REG_CR4_SHADOW, cr4);
-	backend->state_set(v, REG_CR4_OWNED,
-			   l4.must1 | ((CR4_SMXE | CR4_KL) & ~l4.must0));
+	backend->state_set(v, REG_CR4_OWNED, l4.must1 | ((CR4_SMXE | CR4_KL) & ~l4.must0));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Lamina's own handlers, one per kind of exit; exit.c holds the table. All run on the CPU that exited. */
+/* Lamina's own handlers, one per kind of exit; exit.c holds the table. All run on the CPU that
+ * exited. */
 #ifndef CORE_EXIT_HANDLERS_H
 #define CORE_EXIT_HANDLERS_H
 

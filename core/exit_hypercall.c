@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* VMCALL and VMMCALL. What is no call of ours, or not from CPL 0, is the #UD of the bare machine. */
+/* VMCALL and VMMCALL. What is no call of ours, or not from CPL 0, is the #UD of the bare machine.
+ */
 #include "core/core.h"
 #include "core/exit_handlers.h"
 #include "core/sipi.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * RDMSR and WRMSR of the few MSRs that are guarded, and of those outside the bitmap's ranges. All others
- * are the machine's own, #GP included (Intel SDM vol. 4).
+ * RDMSR and WRMSR of the few MSRs that are guarded, and of those outside the bitmap's ranges. All
+ * others are the machine's own, #GP included (Intel SDM vol. 4).
  */
 #include "core/msr.h"
 
@@ -54,8 +54,8 @@ static enum exit_answer write_apic_base(struct vcpu *v, u64 value)
 	return EXIT_ADVANCE;
 }
 
-/* The CPU itself judges and keeps the value; the second-level tables follow. The system must write the
- * MTRRs of every CPU, so every CPU comes by here to flush (Intel SDM vol. 3A, 12.11.8). */
+/* The CPU itself judges and keeps the value; the second-level tables follow. The system must write
+ * the MTRRs of every CPU, so every CPU comes by here to flush (Intel SDM vol. 3A, 12.11.8). */
 static enum exit_answer write_mtrr(struct vcpu *v, u32 msr, u64 value)
 {
 	struct mtrr_state s;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one guarded port is ACPI's PM1 control register: setting SLP_EN there is the guest's power-off or
- * suspend, and our last chance to speak (ACPI specification 6.4, 4.8.3.2.1).
+ * The one guarded port is ACPI's PM1 control register: setting SLP_EN there is the guest's
+ * power-off or suspend, and our last chance to speak (ACPI specification 6.4, 4.8.3.2.1).
  */
 #include "core/port.h"
 
@@ -57,7 +57,8 @@ enum exit_answer exit_port(struct vcpu *v, const struct exit *x)
 	u64 mask = size == 4 ? 0xffffffff : BIT(8 * size) - 1;
 	u64 rax = v->gpr[GPR_RAX];
 
-	/* string I/O to a power-management port: no system does it; let it run unseen from now on */
+	/* string I/O to a power-management port: no system does it; let it run unseen from now on
+	 */
 	if (x->port.string) {
 		port_trap_power(false);
 		return EXIT_RETRY;
@@ -65,7 +66,8 @@ enum exit_answer exit_port(struct vcpu *v, const struct exit *x)
 	if (x->port.in) {
 		u32 value = port_in(x->port.port, size);
 
-		/* a 32-bit result clears the upper half of RAX, smaller ones leave the rest alone */
+		/* a 32-bit result clears the upper half of RAX, smaller ones leave the rest alone
+		 */
 		v->gpr[GPR_RAX] = size == 4 ? value : (rax & ~mask) | (value & mask);
 		return EXIT_ADVANCE;
 	}

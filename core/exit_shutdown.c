@@ -7,9 +7,9 @@
 #include "lib/fmt.h"
 #include "x86/insn.h"
 
-#define RESET_PORT    0xcf9 /* of Intel's chipsets since the 430: 6 is a hard reset */
-#define KBC_COMMAND   0x64
-#define KBC_RESET     0xfe
+#define RESET_PORT  0xcf9 /* of Intel's chipsets since the 430: 6 is a hard reset */
+#define KBC_COMMAND 0x64
+#define KBC_RESET   0xfe
 
 enum exit_answer exit_shutdown(struct vcpu *v, const struct exit *x)
 {

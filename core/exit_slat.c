@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guest-physical accesses that the second-level tables refuse: our own memory, the trapped local APIC page,
- * and devices above RAM that are mapped when first touched.
+ * Guest-physical accesses that the second-level tables refuse: our own memory, the trapped local
+ * APIC page, and devices above RAM that are mapped when first touched.
  */
 #include "core/apic.h"
 #include "core/core.h"
@@ -20,8 +20,8 @@ static u64 reg_operand(struct vcpu *v, const struct insn_reg *r)
 	return r->high ? value >> 8 : value;
 }
 
-/* The value that the instruction stores at its memory operand, which holds `old`. False: it is none of
- * those a system uses to write to a local APIC. */
+/* The value that the instruction stores at its memory operand, which holds `old`. False: it is none
+ * of those a system uses to write to a local APIC. */
 static bool stored_value(struct vcpu *v, const struct insn *i, u32 old, u32 *out)
 {
 	u32 src = i->form == INSN_FORM_RM_IMM ? (u32)i->imm : (u32)reg_operand(v, &i->reg);
@@ -51,8 +51,9 @@ static void write_back(struct vcpu *v, const struct insn *i, u32 old)
 }
 
 /*
- * A write to the trapped local APIC page. 32-bit stores are carried out here; for what no system does
- * (other sizes, other instructions) the trap gives way, so that the guest gets what hardware gives it.
+ * A write to the trapped local APIC page. 32-bit stores are carried out here; for what no system
+ * does (other sizes, other instructions) the trap gives way, so that the guest gets what hardware
+ * gives it.
  */
 static enum exit_answer apic_write_exit(struct vcpu *v, const struct exit *x)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* XSETBV: the value is the CPU's to judge (Intel SDM vol. 2C, XSETBV). #UD and CPL come before the exit (vol.
- * 3C, 26.1.1), but not on every emulator. */
+/* XSETBV: the value is the CPU's to judge (Intel SDM vol. 2C, XSETBV). #UD and CPL come before the
+ * exit (vol. 3C, 26.1.1), but not on every emulator. */
 #include "core/core.h"
 #include "core/exit_handlers.h"
 #include "x86/insn.h"

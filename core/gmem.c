@@ -39,7 +39,8 @@ static bool walk_32(u64 cr3, u64 cr4, u64 linear, u64 *gpa)
 	return true;
 }
 
-/* Tables of 512 entries, from `level` down; `table` is the entry or root that points to the first. */
+/* Tables of 512 entries, from `level` down; `table` is the entry or root that points to the first.
+ */
 static bool walk_64(u64 table, u32 level, u64 linear, u64 *gpa)
 {
 	for (; level; level--) {

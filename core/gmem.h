@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Guest memory, as Lamina must read it: through the guest's own page tables, in every paging mode. */
+/* Guest memory, as Lamina must read it: through the guest's own page tables, in every paging mode.
+ */
 #ifndef CORE_GMEM_H
 #define CORE_GMEM_H
 
@@ -7,8 +8,8 @@
 #include "hv/vcpu.h"
 #include "lib/insn.h"
 
-/* Translate a guest-linear address (Intel SDM vol. 3A, chapter 4). False: not present, or the tables lie
- * where the guest has no memory. Rights are not checked: the CPU already has. */
+/* Translate a guest-linear address (Intel SDM vol. 3A, chapter 4). False: not present, or the
+ * tables lie where the guest has no memory. Rights are not checked: the CPU already has. */
 bool gmem_walk(struct vcpu *v, u64 linear, u64 *gpa);
 
 /* Copy from guest-physical memory. False: not RAM of the guest. */

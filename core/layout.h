@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lamina's own address space. GRUB loads the image at LOAD_PA; it then moves itself to the start of the
- * region it takes from the guest. Both times it runs at HV_VMA. All RAM is mapped at DIRECT_VMA, and the
- * first 4 GiB also one to one, for the moments without paging.
+ * Lamina's own address space. GRUB loads the image at LOAD_PA; it then moves itself to the start of
+ * the region it takes from the guest. Both times it runs at HV_VMA. All RAM is mapped at
+ * DIRECT_VMA, and the first 4 GiB also one to one, for the moments without paging.
  */
 #ifndef CORE_LAYOUT_H
 #define CORE_LAYOUT_H

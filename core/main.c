@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The BSP's way from GRUB to the guest, as a table of contents. Whatever goes wrong before the guest runs
- * ends in start_bare: the machine's own system boots without us.
+ * The BSP's way from GRUB to the guest, as a table of contents. Whatever goes wrong before the
+ * guest runs ends in start_bare: the machine's own system boots without us.
  */
 #include "core/main.h"
 
@@ -55,7 +55,7 @@ static err_t read_boot_info(u32 magic, u32 info)
 /* The RSDP: from the loader, else where a BIOS puts it (ACPI specification 6.4, 5.2.5.1). */
 static bool find_rsdp(u8 rsdp[ACPI_RSDP_BYTES])
 {
-	u64 ebda = (u64)*(u16 *)phys_ptr(0x40e) << 4;
+	u64 ebda = (u64) * (u16 *)phys_ptr(0x40e) << 4;
 	const u64 place[][2] = {{ebda, 1024}, {0xe0000, 0x20000}};
 
 	if (machine.boot.has_rsdp) {
@@ -95,11 +95,11 @@ static void find_ram_top(void)
 	const struct mem_map *m = &machine.boot.map;
 
 	for (u32 i = 0; i < m->count; i++)
-		if (m->range[i].type == E820_RAM && m->range[i].base + m->range[i].size > machine.ram_top)
+		if (m->range[i].type == E820_RAM &&
+		    m->range[i].base + m->range[i].size > machine.ram_top)
 			machine.ram_top = m->range[i].base + m->range[i].size;
-	machine.phys_bits = cpuid(0x80000000, 0).eax >= 0x80000008 ?
-				    cpuid(0x80000008, 0).eax & 0xff :
-				    36;
+	machine.phys_bits =
+		cpuid(0x80000000, 0).eax >= 0x80000008 ? cpuid(0x80000008, 0).eax & 0xff : 36;
 }
 
 static err_t prepare_slat(void)

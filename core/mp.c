@@ -132,7 +132,8 @@ void mp_post_init(struct pcpu *p)
 	u32 old = atomic_load(&p->pub.mail);
 
 	/* a SIPI that came before this INIT has lost its chance */
-	while (!atomic_compare_exchange_weak(&p->pub.mail, &old, (old & ~(u32)MAIL_SIPI) | MAIL_INIT))
+	while (!atomic_compare_exchange_weak(&p->pub.mail, &old,
+					     (old & ~(u32)MAIL_SIPI) | MAIL_INIT))
 		;
 	kick(p);
 }
@@ -165,8 +166,9 @@ void mp_stop_others(void)
 		if (pcpus[i] != self && atomic_load(&pcpus[i]->pub.up))
 			mp_post(pcpus[i], MAIL_STOP);
 	for (u32 i = 0; i < cpu_count; i++)
-		for (u32 n = 0; n < UP_BOUND && pcpus[i] != self && atomic_load(&pcpus[i]->pub.up) &&
-				!atomic_load(&pcpus[i]->pub.stopped);
+		for (u32 n = 0;
+		     n < UP_BOUND && pcpus[i] != self && atomic_load(&pcpus[i]->pub.up) &&
+		     !atomic_load(&pcpus[i]->pub.stopped);
 		     n++)
 			cpu_pause();
 }

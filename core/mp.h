@@ -20,7 +20,8 @@ void mp_publish_apic(struct pcpu *p);
 
 /* Ask p for MAIL_* requests. Any CPU. */
 void mp_post(struct pcpu *p, u32 requests);
-/* The INIT and SIPI of another CPU or of itself. Any CPU; SIPI is dropped unless p waits for one. */
+/* The INIT and SIPI of another CPU or of itself. Any CPU; SIPI is dropped unless p waits for one.
+ */
 void mp_post_init(struct pcpu *p);
 void mp_post_sipi(struct pcpu *p, u8 vector);
 

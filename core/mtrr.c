@@ -41,6 +41,5 @@ bool mtrr_is(u32 msr)
 		if (msr == fixed_msr(i))
 			return true;
 	return msr == MSR_MTRR_DEF_TYPE ||
-	       (msr >= MSR_MTRR_PHYSBASE0 &&
-		msr < MSR_MTRR_PHYSBASE0 + 2 * MTRR_VARIABLE_COUNT);
+	       (msr >= MSR_MTRR_PHYSBASE0 && msr < MSR_MTRR_PHYSBASE0 + 2 * MTRR_VARIABLE_COUNT);
 }

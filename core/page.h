@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lamina's memory: one region, taken once, given out page by page and never returned. Bring-up only, but
- * for the few pages that second-level tables may still need (slat.c, under its lock).
+ * Lamina's memory: one region, taken once, given out page by page and never returned. Bring-up
+ * only, but for the few pages that second-level tables may still need (slat.c, under its lock).
  */
 #ifndef CORE_PAGE_H
 #define CORE_PAGE_H

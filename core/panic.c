@@ -20,7 +20,7 @@ _Noreturn static void stop(void)
 static void report_guest(struct pcpu *p)
 {
 	static const char *const name[GPR_COUNT] = {"RAX", "RCX", "RDX", "RBX", "RSP", "RBP",
-						    "RSI", "RDI", "R8",  "R9",  "R10", "R11",
+						    "RSI", "RDI", "R8",	 "R9",	"R10", "R11",
 						    "R12", "R13", "R14", "R15"};
 
 	for (u32 i = 0; i < GPR_COUNT; i += 4)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Getting rid of an INIT that a platform keeps pending behind its VM exit, so that every further entry
- * exits again: the CPU leaves VMX operation, where the INIT resets it; another CPU sends it a real SIPI to
- * Lamina's own start-up code; it comes back by ap_main and goes on as the guest wanted.
+ * Getting rid of an INIT that a platform keeps pending behind its VM exit, so that every further
+ * entry exits again: the CPU leaves VMX operation, where the INIT resets it; another CPU sends it a
+ * real SIPI to Lamina's own start-up code; it comes back by ap_main and goes on as the guest
+ * wanted.
  */
 #ifndef CORE_REVIVE_H
 #define CORE_REVIVE_H

@@ -52,8 +52,8 @@ static void put(const char *s)
 }
 
 /*
- * The guest may be using the same UART by interrupts: its setting is put back, and we leave only when the
- * last character is out.
+ * The guest may be using the same UART by interrupts: its setting is put back, and we leave only
+ * when the last character is out.
  */
 void say_line(const char *line)
 {

@@ -21,8 +21,9 @@ static struct {
 } sipi;
 
 /*
- * An INIT exit works as the manual says on hardware and under KVM. Emulated local APICs give themselves
- * away by version 14h without a hypervisor's CPUID bit (hardware: 15h and up; Intel SDM vol. 3A, 11.4.8).
+ * An INIT exit works as the manual says on hardware and under KVM. Emulated local APICs give
+ * themselves away by version 14h without a hypervisor's CPUID bit (hardware: 15h and up; Intel SDM
+ * vol. 3A, 11.4.8).
  */
 static bool platform_loses_init(void)
 {
@@ -112,7 +113,8 @@ static bool start_ipi(struct vcpu *v, u32 icr, u32 dest)
 
 	if (mode != ICR_DELIVERY_INIT && mode != ICR_DELIVERY_SIPI)
 		return false;
-	/* INIT level de-assert has been without effect since the Pentium 4 (Intel SDM vol. 3A, 11.6.1) */
+	/* INIT level de-assert has been without effect since the Pentium 4 (Intel SDM vol.
+	 * 3A, 11.6.1) */
 	if (mode == ICR_DELIVERY_INIT && (icr & ICR_LEVEL) && !(icr & ICR_ASSERT))
 		return true;
 	for (u32 i = 0; i < cpu_count; i++) {
@@ -299,8 +301,8 @@ enum exit_answer exit_nmi(struct vcpu *v, const struct exit *x)
 }
 
 /*
- * A second INIT exit before the first guest instruction after a SIPI: the platform keeps an INIT pending
- * behind its exit, where the manual takes it as consumed (Intel SDM vol. 3C, 26.2).
+ * A second INIT exit before the first guest instruction after a SIPI: the platform keeps an INIT
+ * pending behind its exit, where the manual takes it as consumed (Intel SDM vol. 3C, 26.2).
  */
 static bool init_is_stale(struct pcpu *p)
 {

@@ -2,13 +2,12 @@
 /*
  * How the guest starts CPUs. The strategies (boot option sipi=):
  *
- * exit: INIT and SIPI exit in the CPU they reach, as VT-x intends; Lamina sets its state. Nothing is
- *       trapped. For hardware and KVM.
- * icr:  the sender's write to the local APIC's ICR is trapped, and INIT and SIPI become mail. For
- *       emulators, which keep an INIT pending behind its exit or lose it. The trap goes away when every
- *       CPU has been started, and comes back when an INIT exit shows that the guest stops one.
- * hold: as icr, but the trap stays: for guests that restart CPUs at any moment on an emulator that drops
- *       an INIT to a CPU that is in root mode.
+ * exit: INIT and SIPI exit in the CPU they reach, as VT-x intends; Lamina sets its state. Nothing
+ * is trapped. For hardware and KVM. icr:  the sender's write to the local APIC's ICR is trapped,
+ * and INIT and SIPI become mail. For emulators, which keep an INIT pending behind its exit or lose
+ * it. The trap goes away when every CPU has been started, and comes back when an INIT exit shows
+ * that the guest stops one. hold: as icr, but the trap stays: for guests that restart CPUs at any
+ * moment on an emulator that drops an INIT to a CPU that is in root mode.
  */
 #ifndef CORE_SIPI_H
 #define CORE_SIPI_H
@@ -37,8 +36,8 @@ void sipi_write_xapic(struct vcpu *v, u32 reg, u32 value);
 /* A guest's write of the x2APIC ICR. */
 enum exit_answer sipi_write_x2icr(struct vcpu *v, u64 value);
 
-/* Do what the other CPUs ask of this one; waits for a SIPI if that is what it comes to. True: the guest's
- * state was replaced, RIP must not be moved. */
+/* Do what the other CPUs ask of this one; waits for a SIPI if that is what it comes to. True: the
+ * guest's state was replaced, RIP must not be moved. */
 bool sipi_check_mail(struct vcpu *v);
 
 /* A CPU that is back from core/revive.c: go on where its last SIPI sent it. */

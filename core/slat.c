@@ -6,7 +6,7 @@
 #include "lib/spinlock.h"
 #include "lib/string.h"
 
-#define RWX    (SLAT_READ | SLAT_WRITE | SLAT_EXEC)
+#define RWX (SLAT_READ | SLAT_WRITE | SLAT_EXEC)
 
 static struct {
 	const struct slat_format *f;
@@ -74,8 +74,8 @@ static bool sync_table(u64 *table, u64 base, u32 level, const u8 *known)
 }
 
 /*
- * Set one entry, splitting it into a table where its range is not all alike; a table stays one. `known`:
- * the memory type of the whole range if the caller knows that it has one.
+ * Set one entry, splitting it into a table where its range is not all alike; a table stays one.
+ * `known`: the memory type of the whole range if the caller knows that it has one.
  */
 static bool sync(u64 *entry, u64 base, u32 level, const u8 *known)
 {
@@ -150,9 +150,9 @@ err_t slat_hide(u64 base, u64 size)
 {
 	slat.hidden_base = base;
 	slat.hidden_size = size;
-	return sync_gib(base) && sync_gib(base + size - 1) ?
-		       OK :
-		       "too little memory for the second-level page tables";
+	return sync_gib(base) && sync_gib(base + size - 1)
+		       ? OK
+		       : "too little memory for the second-level page tables";
 }
 
 /* Only addresses below the tables' four levels exist. */

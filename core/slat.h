@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Second-level address translation: guest-physical equals host-physical, with memory types after the
- * MTRRs, except where a rule below says otherwise. One set of tables for all CPUs.
+ * Second-level address translation: guest-physical equals host-physical, with memory types after
+ * the MTRRs, except where a rule below says otherwise. One set of tables for all CPUs.
  */
 #ifndef CORE_SLAT_H
 #define CORE_SLAT_H
@@ -21,7 +21,8 @@ err_t slat_hide(u64 base, u64 size);
 /* Give the guest the scratch page in place of the hidden page at gpa. False: gpa is not hidden. */
 bool slat_decoy(u64 gpa);
 
-/* Guest writes to the 4 KiB page at base exit (or no longer). 0 moves no page. One page at a time. */
+/* Guest writes to the 4 KiB page at base exit (or no longer). 0 moves no page. One page at a time.
+ */
 void slat_trap_writes(u64 base, bool on);
 
 /* Map what was left out at first: devices above RAM. False: out of memory. */

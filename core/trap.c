@@ -83,7 +83,8 @@ static bool in(u64 rip, const u8 *from, const u8 *to)
 	return rip >= (uintptr_t)from && rip < (uintptr_t)to;
 }
 
-/* Count it, and make sure that whoever is about to enter the guest or to sleep looks at it first. */
+/* Count it, and make sure that whoever is about to enter the guest or to sleep looks at it first.
+ */
 static void handle_nmi(struct trap_frame *f)
 {
 	struct pcpu *p = gs_self();

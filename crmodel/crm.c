@@ -44,9 +44,7 @@ static struct crm_outcome accepted(const struct crm_cr *c, const struct crm_limi
 {
 	return (struct crm_outcome){
 		.effects = effects,
-		.next = {.hw = (value | l->must1) & ~l->must0,
-			 .shadow = value,
-			 .owned = c->owned},
+		.next = {.hw = (value | l->must1) & ~l->must0, .shadow = value, .owned = c->owned},
 	};
 }
 
@@ -57,9 +55,9 @@ static bool cr0_valid(const struct crm_env *e, u64 old, u64 new)
 
 	if (new >> 32)
 		return false;
-	if ((new & CR0_PG) && !(new & CR0_PE))
+	if ((new &CR0_PG) && !(new &CR0_PE))
 		return false;
-	if ((new & CR0_NW) && !(new & CR0_CD))
+	if ((new &CR0_NW) && !(new &CR0_CD))
 		return false;
 	/* entering IA-32e mode needs PAE, and a CS that is not yet 64-bit */
 	if ((set & CR0_PG) && (e->efer & EFER_LME) && (!(e->cr4 & CR4_PAE) || e->cs_l))
@@ -85,7 +83,7 @@ static u64 cr0_effects(const struct crm_env *e, u64 old, u64 new)
 	if (changed & CR0_PG) {
 		effects |= CRM_TLB_ALL;
 		if (e->efer & EFER_LME)
-			effects |= new & CR0_PG ? CRM_LMA_SET : CRM_LMA_CLEAR;
+			effects |= new &CR0_PG ? CRM_LMA_SET : CRM_LMA_CLEAR;
 	}
 	if ((changed & (CR0_PG | CR0_CD | CR0_NW)) && pae_paging(new, e->cr4, e->efer))
 		effects |= CRM_PDPTE;
@@ -128,7 +126,7 @@ static bool cr4_valid(const struct crm_env *e, u64 old, u64 new)
 		return false;
 	if (lma && ((old ^ new) & CR4_LA57))
 		return false;
-	if (lma && !(new & CR4_PAE))
+	if (lma && !(new &CR4_PAE))
 		return false;
 	if ((set & CR4_PCIDE) && (!lma || (e->cr3 & 0xfff)))
 		return false;
@@ -142,9 +140,9 @@ static u64 cr4_effects(const struct crm_env *e, u64 old, u64 new)
 	u64 changed = old ^ new;
 	u64 effects = 0;
 
-	if ((changed & CR4_PGE) || (old & ~new & CR4_PCIDE))
+	if ((changed & CR4_PGE) || (old & ~new &CR4_PCIDE))
 		effects |= CRM_TLB_ALL;
-	if ((changed & (CR4_PAE | CR4_PSE)) || (new & ~old & CR4_SMEP))
+	if ((changed & (CR4_PAE | CR4_PSE)) || (new & ~old &CR4_SMEP))
 		effects |= CRM_TLB_PCID;
 	if ((changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)) &&
 	    pae_paging(e->cr0, new, e->efer))

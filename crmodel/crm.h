@@ -2,9 +2,9 @@
 /*
  * The model of CR0 and CR4 under virtualization: pure functions, no state, hosted and freestanding.
  *
- * Words: `hw` is the register's real value in guest mode, `owned` the guest/host mask, `shadow` the read
- * shadow (Intel SDM vol. 3C, 25.6.6); must1 and must0 are what VMX operation demands of the real value
- * (vol. 3D, A.7 and A.8). Effects are returned, never performed.
+ * Words: `hw` is the register's real value in guest mode, `owned` the guest/host mask, `shadow` the
+ * read shadow (Intel SDM vol. 3C, 25.6.6); must1 and must0 are what VMX operation demands of the
+ * real value (vol. 3D, A.7 and A.8). Effects are returned, never performed.
  */
 #ifndef CRM_H
 #define CRM_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stats: counts exits per CPU and kind. The guest reads the counters by HC_STATS; at power-off they go to
- * the log.
+ * stats: counts exits per CPU and kind. The guest reads the counters by HC_STATS; at power-off they
+ * go to the log.
  */
 #include "hv/hypapp.h"
 #include "hv/hypercall.h"

@@ -46,14 +46,14 @@ enum vmcs_field {
 #define ENTRY_CTL_LOAD_PAT   BIT(14)
 #define ENTRY_CTL_LOAD_EFER  BIT(15)
 
-#define EPT_CAP_4LEVEL	   BIT(6)
-#define EPT_CAP_WB	   BIT(14)
-#define EPT_CAP_2M	   BIT(16)
-#define EPT_CAP_1G	   BIT(17)
-#define EPT_CAP_INVEPT	   BIT(20)
-#define EPT_CAP_AD	   BIT(21)
-#define EPT_CAP_INVEPT_ONE BIT(25)
-#define EPT_CAP_INVVPID	   BIT(32)
+#define EPT_CAP_4LEVEL	    BIT(6)
+#define EPT_CAP_WB	    BIT(14)
+#define EPT_CAP_2M	    BIT(16)
+#define EPT_CAP_1G	    BIT(17)
+#define EPT_CAP_INVEPT	    BIT(20)
+#define EPT_CAP_AD	    BIT(21)
+#define EPT_CAP_INVEPT_ONE  BIT(25)
+#define EPT_CAP_INVVPID	    BIT(32)
 #define EPT_CAP_INVVPID_ONE BIT(41)
 
 #define EPTP_WB	    6ULL
@@ -133,8 +133,8 @@ struct vmx_caps {
 struct vmx_vcpu {
 	hpa_t vmxon, vmcs;
 	u64 eptp;
-	u32 proc;     /* primary controls as in the VMCS */
-	u32 nmis;     /* NMIs that wait for the guest to be able to take them: 0 to 2 */
+	u32 proc; /* primary controls as in the VMCS */
+	u32 nmis; /* NMIs that wait for the guest to be able to take them: 0 to 2 */
 };
 
 extern struct vmx_caps vmx_caps;
@@ -170,8 +170,8 @@ void vmx_slat_root(struct vcpu *v, hpa_t root);
 void vmx_tlb_flush(struct vcpu *v, bool second_level);
 void vmx_dump(struct vcpu *v, emit_fn emit);
 
-/* vmx_entry.S, and what it calls: after an exit; when an NMI came before the entry; when VMLAUNCH or
- * VMRESUME failed */
+/* vmx_entry.S, and what it calls: after an exit; when an NMI came before the entry; when VMLAUNCH
+ * or VMRESUME failed */
 _Noreturn void vmx_loop(struct vcpu *v);
 void vmx_exited(struct vcpu *v);
 void vmx_entry_aborted(struct vcpu *v);

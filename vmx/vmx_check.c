@@ -14,16 +14,16 @@ struct bit_name {
 };
 
 static const struct bit_name cr0_names[] = {
-	{0, "PE"},  {1, "MP"},	{2, "EM"},  {3, "TS"},	{4, "ET"}, {5, "NE"},
+	{0, "PE"},  {1, "MP"},	{2, "EM"},  {3, "TS"},	{4, "ET"},  {5, "NE"},
 	{16, "WP"}, {18, "AM"}, {29, "NW"}, {30, "CD"}, {31, "PG"},
 };
 
 static const struct bit_name cr4_names[] = {
-	{0, "VME"},	   {1, "PVI"},	 {2, "TSD"},	   {3, "DE"},	    {4, "PSE"},
-	{5, "PAE"},	   {6, "MCE"},	 {7, "PGE"},	   {8, "PCE"},	    {9, "OSFXSR"},
-	{10, "OSXMMEXCPT"}, {11, "UMIP"}, {12, "LA57"},	   {13, "VMXE"},    {14, "SMXE"},
-	{16, "FSGSBASE"},  {17, "PCIDE"}, {18, "OSXSAVE"}, {19, "KL"},	    {20, "SMEP"},
-	{21, "SMAP"},	   {22, "PKE"},	 {23, "CET"},	   {24, "PKS"},	    {25, "UINTR"},
+	{0, "VME"},	    {1, "PVI"},	   {2, "TSD"},	    {3, "DE"},	  {4, "PSE"},
+	{5, "PAE"},	    {6, "MCE"},	   {7, "PGE"},	    {8, "PCE"},	  {9, "OSFXSR"},
+	{10, "OSXMMEXCPT"}, {11, "UMIP"},  {12, "LA57"},    {13, "VMXE"}, {14, "SMXE"},
+	{16, "FSGSBASE"},   {17, "PCIDE"}, {18, "OSXSAVE"}, {19, "KL"},	  {20, "SMEP"},
+	{21, "SMAP"},	    {22, "PKE"},   {23, "CET"},	    {24, "PKS"},  {25, "UINTR"},
 };
 
 void vmx_check_that(struct vmx_check *c, bool ok, const char *f, ...)
@@ -115,8 +115,8 @@ static void check_ept(struct vmx_check *c, u32 proc2)
 	vmx_check_that(c, !(proc2 & PROC2_VPID) || vmx_field(c, VMCS_VPID), "VPID is 0");
 	if (!(proc2 & PROC2_EPT))
 		return;
-	vmx_check_that(c, type == MEMTYPE_UC || type == MEMTYPE_WB, "EPTP 0x%" FMT64 "x: memory type",
-		       eptp);
+	vmx_check_that(c, type == MEMTYPE_UC || type == MEMTYPE_WB,
+		       "EPTP 0x%" FMT64 "x: memory type", eptp);
 	vmx_check_that(c, (eptp >> 3 & 7) == 3, "EPTP 0x%" FMT64 "x: page-walk length", eptp);
 	vmx_check_that(c, !(eptp & BIT(6)) || (c->caps->ept_vpid & EPT_CAP_AD),
 		       "EPTP 0x%" FMT64 "x: no accessed and dirty flags here", eptp);
@@ -131,17 +131,19 @@ static void check_injection(struct vmx_check *c)
 	u32 type = INTR_INFO_TYPE(info);
 	u32 vector = INTR_INFO_VECTOR(info);
 	bool has_code = type == INTR_TYPE_HARD_EXC && vector < 32 &&
-			(VECTOR_ERROR_CODES >> vector & 1) && (vmx_field(c, VMCS_GUEST_CR0) & CR0_PE);
+			(VECTOR_ERROR_CODES >> vector & 1) &&
+			(vmx_field(c, VMCS_GUEST_CR0) & CR0_PE);
 
 	if (!(info & INTR_INFO_VALID))
 		return;
 	vmx_check_that(c, type != 1 && type != 7, "injected event %x: type %u", info, type);
 	vmx_check_that(c, type != INTR_TYPE_NMI || vector == VECTOR_NMI, "injected NMI %x: vector",
 		       info);
-	vmx_check_that(c, type != INTR_TYPE_HARD_EXC || vector < 32, "injected exception %x: vector",
-		       info);
+	vmx_check_that(c, type != INTR_TYPE_HARD_EXC || vector < 32,
+		       "injected exception %x: vector", info);
 	vmx_check_that(c, !(info & INTR_INFO_ERROR) == !has_code,
-		       "injected event %x: error code %s", info, has_code ? "missing" : "not allowed");
+		       "injected event %x: error code %s", info,
+		       has_code ? "missing" : "not allowed");
 	vmx_check_that(c, !(info & 0x7ffff000), "injected event %x: reserved bits", info);
 }
 
@@ -176,7 +178,8 @@ void vmx_check_controls(struct vmx_check *c)
 static void check_host_selectors(struct vmx_check *c)
 {
 	for (u32 f = VMCS_HOST_ES_SEL; f <= VMCS_HOST_TR_SEL; f += 2)
-		vmx_check_that(c, !(vmx_field(c, f) & 7), "host selector field %04x: RPL or TI set", f);
+		vmx_check_that(c, !(vmx_field(c, f) & 7), "host selector field %04x: RPL or TI set",
+			       f);
 	vmx_check_that(c, vmx_field(c, VMCS_HOST_CS_SEL), "host CS selector is 0");
 	vmx_check_that(c, vmx_field(c, VMCS_HOST_TR_SEL), "host TR selector is 0");
 }
@@ -184,8 +187,8 @@ static void check_host_selectors(struct vmx_check *c)
 void vmx_check_host(struct vmx_check *c)
 {
 	static const u16 addresses[] = {
-		VMCS_HOST_FS_BASE,   VMCS_HOST_GS_BASE,	      VMCS_HOST_TR_BASE,
-		VMCS_HOST_GDTR_BASE, VMCS_HOST_IDTR_BASE,     VMCS_HOST_SYSENTER_ESP,
+		VMCS_HOST_FS_BASE,   VMCS_HOST_GS_BASE,	     VMCS_HOST_TR_BASE,
+		VMCS_HOST_GDTR_BASE, VMCS_HOST_IDTR_BASE,    VMCS_HOST_SYSENTER_ESP,
 		VMCS_HOST_RIP,	     VMCS_HOST_SYSENTER_EIP,
 	};
 	u64 efer = vmx_field(c, VMCS_HOST_EFER);

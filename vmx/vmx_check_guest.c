@@ -36,7 +36,8 @@ static void check_pdptes(struct vmx_check *c)
 
 	for (u32 i = 0; i < 4; i++)
 		pdpte[i] = vmx_field(c, VMCS_GUEST_PDPTE0 + 2 * i);
-	vmx_check_that(c, crm_pdptes_valid(pdpte, c->caps->phys_bits), "guest PDPTEs: reserved bits");
+	vmx_check_that(c, crm_pdptes_valid(pdpte, c->caps->phys_bits),
+		       "guest PDPTEs: reserved bits");
 }
 
 /* Control registers, debug registers and MSRs (27.3.1.1) */
@@ -50,12 +51,15 @@ static void check_registers(struct vmx_check *c, const struct guest *g)
 	vmx_check_that(c, !g->ia32e || (pg && (g->cr4 & CR4_PAE)),
 		       "IA-32e mode guest without CR0.PG and CR4.PAE");
 	vmx_check_that(c, g->ia32e || !(g->cr4 & CR4_PCIDE), "guest CR4.PCIDE outside IA-32e mode");
-	vmx_check_that(c, !(vmx_field(c, VMCS_GUEST_CR3) >> c->caps->phys_bits), "guest CR3: width");
+	vmx_check_that(c, !(vmx_field(c, VMCS_GUEST_CR3) >> c->caps->phys_bits),
+		       "guest CR3: width");
 	vmx_check_that(c, !(vmx_field(c, VMCS_GUEST_DR7) >> 32), "guest DR7: bits 63:32");
-	vmx_check_that(c, vmx_check_canonical(vmx_field(c, VMCS_GUEST_SYSENTER_ESP)) &&
-				  vmx_check_canonical(vmx_field(c, VMCS_GUEST_SYSENTER_EIP)),
+	vmx_check_that(c,
+		       vmx_check_canonical(vmx_field(c, VMCS_GUEST_SYSENTER_ESP)) &&
+			       vmx_check_canonical(vmx_field(c, VMCS_GUEST_SYSENTER_EIP)),
 		       "guest IA32_SYSENTER_ESP or EIP is not canonical");
-	vmx_check_that(c, vmx_check_pat(vmx_field(c, VMCS_GUEST_PAT)), "guest IA32_PAT: memory type");
+	vmx_check_that(c, vmx_check_pat(vmx_field(c, VMCS_GUEST_PAT)),
+		       "guest IA32_PAT: memory type");
 	vmx_check_that(c, !(g->efer & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)),
 		       "guest IA32_EFER 0x%" FMT64 "x: reserved bits", g->efer);
 	vmx_check_that(c, !(g->efer & EFER_LMA) == !g->ia32e,
@@ -78,8 +82,9 @@ static void check_rip(struct vmx_check *c, const struct guest *g)
 		       "guest RFLAGS 0x%" FMT64 "x: reserved bits", g->rflags);
 	vmx_check_that(c, !g->vm86 || (!g->ia32e && (g->cr0 & CR0_PE)),
 		       "guest RFLAGS.VM in IA-32e or real mode");
-	vmx_check_that(c, !(info & INTR_INFO_VALID) || INTR_INFO_TYPE(info) != INTR_TYPE_EXT ||
-				  (g->rflags & RFLAGS_IF),
+	vmx_check_that(c,
+		       !(info & INTR_INFO_VALID) || INTR_INFO_TYPE(info) != INTR_TYPE_EXT ||
+			       (g->rflags & RFLAGS_IF),
 		       "external interrupt injected with RFLAGS.IF = 0");
 }
 
@@ -97,13 +102,13 @@ static void check_state(struct vmx_check *c, const struct guest *g)
 	vmx_check_that(c, activity <= ACTIVITY_WAIT_SIPI, "guest activity state %u", (u32)activity);
 	vmx_check_that(c, !activity || (c->caps->misc >> 5 & BIT(activity)),
 		       "guest activity state %u is not supported", (u32)activity);
-	vmx_check_that(c, activity != ACTIVITY_HLT ||
-				  !SEG_AR_DPL(vmx_field(c, VMCS_GUEST_SS_AR)),
+	vmx_check_that(c, activity != ACTIVITY_HLT || !SEG_AR_DPL(vmx_field(c, VMCS_GUEST_SS_AR)),
 		       "guest in HLT with SS.DPL above 0");
 	vmx_check_that(c, !activity || !shadow, "guest not active, with an interrupt shadow");
 	vmx_check_that(c, activity != ACTIVITY_WAIT_SIPI || type == 1,
 		       "event injected into wait-for-SIPI");
-	vmx_check_that(c, !(block & ~0x1fULL), "guest interruptibility %x: reserved bits", (u32)block);
+	vmx_check_that(c, !(block & ~0x1fULL), "guest interruptibility %x: reserved bits",
+		       (u32)block);
 	vmx_check_that(c, shadow != (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS),
 		       "guest interruptibility: blocking by STI and by MOV SS");
 	vmx_check_that(c, !(block & INTERRUPTIBILITY_STI) || (g->rflags & RFLAGS_IF),
@@ -111,12 +116,14 @@ static void check_state(struct vmx_check *c, const struct guest *g)
 	vmx_check_that(c, !(block & INTERRUPTIBILITY_SMI),
 		       "guest interruptibility: blocking by SMI outside SMM");
 	vmx_check_that(c, type != INTR_TYPE_EXT || !shadow, "interrupt injected into a shadow");
-	vmx_check_that(c, type != INTR_TYPE_NMI || !(block & (INTERRUPTIBILITY_MOV_SS |
-							      INTERRUPTIBILITY_NMI)),
+	vmx_check_that(c,
+		       type != INTR_TYPE_NMI ||
+			       !(block & (INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI)),
 		       "NMI injected while blocked");
 	vmx_check_that(c, !shadow || activity || !(pending & PENDING_DEBUG_BS) == !step,
 		       "pending debug exceptions: BS differs from RFLAGS.TF in a shadow");
-	vmx_check_that(c, vmx_field(c, VMCS_VMCS_LINK) == ~0ULL, "VMCS link pointer is not all ones");
+	vmx_check_that(c, vmx_field(c, VMCS_VMCS_LINK) == ~0ULL,
+		       "VMCS link pointer is not all ones");
 }
 
 void vmx_check_guest(struct vmx_check *c)
@@ -127,7 +134,8 @@ void vmx_check_guest(struct vmx_check *c)
 	check_rip(c, &g);
 	check_state(c, &g);
 	for (u32 f = VMCS_GUEST_GDTR_LIMIT; f <= VMCS_GUEST_IDTR_LIMIT; f += 2)
-		vmx_check_that(c, vmx_field(c, f) <= 0xffff, "guest GDTR or IDTR limit above FFFFh");
+		vmx_check_that(c, vmx_field(c, f) <= 0xffff,
+			       "guest GDTR or IDTR limit above FFFFh");
 	for (u32 f = VMCS_GUEST_GDTR_BASE; f <= VMCS_GUEST_IDTR_BASE; f += 2)
 		vmx_check_that(c, vmx_check_canonical(vmx_field(c, f)),
 			       "guest GDTR or IDTR base is not canonical");

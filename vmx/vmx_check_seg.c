@@ -14,7 +14,8 @@ struct segment {
 
 static struct segment segment(const struct vmx_check *c, enum cpu_seg s)
 {
-	static const char *const name[SEG_COUNT] = {"ES", "CS", "SS", "DS", "FS", "GS", "LDTR", "TR"};
+	static const char *const name[SEG_COUNT] = {"ES", "CS", "SS",	"DS",
+						    "FS", "GS", "LDTR", "TR"};
 
 	return (struct segment){
 		.sel = (u32)vmx_field(c, VMCS_GUEST_ES_SEL + 2 * s),
@@ -33,8 +34,8 @@ static u32 type_of(const struct segment *s)
 /* Reserved bits, and a limit that the granularity can express */
 static void check_form(struct vmx_check *c, const struct segment *s)
 {
-	vmx_check_that(c, !(s->ar & 0xfffe0f00), "guest %s access rights %x: reserved bits", s->name,
-		       s->ar);
+	vmx_check_that(c, !(s->ar & 0xfffe0f00), "guest %s access rights %x: reserved bits",
+		       s->name, s->ar);
 	vmx_check_that(c, (s->limit & 0xfff) == 0xfff || !(s->ar & SEG_AR_G),
 		       "guest %s: limit %x with G = 1", s->name, s->limit);
 	vmx_check_that(c, !(s->limit & 0xfff00000) || (s->ar & SEG_AR_G),
@@ -53,8 +54,9 @@ static void check_cs(struct vmx_check *c, const struct segment *s, u32 ss_dpl, b
 	u32 type = type_of(s);
 	u32 dpl = SEG_AR_DPL(s->ar);
 
-	vmx_check_that(c, type == 9 || type == 11 || type == 13 || type == 15 ||
-				  (unrestricted && type == 3),
+	vmx_check_that(c,
+		       type == 9 || type == 11 || type == 13 || type == 15 ||
+			       (unrestricted && type == 3),
 		       "guest CS: type %u", type);
 	vmx_check_that(c, s->ar & SEG_AR_S, "guest CS: S = 0");
 	if (type == 3)
@@ -63,8 +65,9 @@ static void check_cs(struct vmx_check *c, const struct segment *s, u32 ss_dpl, b
 		vmx_check_that(c, dpl == ss_dpl, "guest CS: DPL %u, SS.DPL %u", dpl, ss_dpl);
 	else
 		vmx_check_that(c, dpl <= ss_dpl, "guest CS: DPL %u above SS.DPL", dpl);
-	vmx_check_that(c, (s->ar & (SEG_AR_L | SEG_AR_DB)) != (SEG_AR_L | SEG_AR_DB) ||
-				  !(vmx_field(c, VMCS_ENTRY_CONTROLS) & ENTRY_CTL_IA32E),
+	vmx_check_that(c,
+		       (s->ar & (SEG_AR_L | SEG_AR_DB)) != (SEG_AR_L | SEG_AR_DB) ||
+			       !(vmx_field(c, VMCS_ENTRY_CONTROLS) & ENTRY_CTL_IA32E),
 		       "guest CS: L and D both 1");
 	check_form(c, s);
 }

@@ -16,8 +16,8 @@ struct crm_limits vmx_cr_limits(enum cr_name cr)
 }
 
 /*
- * CD and NW are the guest's, and no VM entry or exit loads them: the register itself carries them through
- * root mode (Intel SDM vol. 3C, 27.3.2.1 and 28.5.1).
+ * CD and NW are the guest's, and no VM entry or exit loads them: the register itself carries them
+ * through root mode (Intel SDM vol. 3C, 27.3.2.1 and 28.5.1).
  */
 void vmx_set_cr0(u64 cr0)
 {

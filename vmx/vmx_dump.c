@@ -43,6 +43,7 @@ void vmx_dump(struct vcpu *v, emit_fn emit)
 
 void vmx_entry_failed(struct vcpu *v)
 {
-	panic("VM entry failed on CPU %u: exit reason %" FMT64 "x, VM-instruction error %" FMT64 "u",
+	panic("VM entry failed on CPU %u: exit reason %" FMT64 "x, VM-instruction error %" FMT64
+	      "u",
 	      v->index, vmread(VMCS_EXIT_REASON), vmread(VMCS_INSN_ERROR));
 }

@@ -5,8 +5,8 @@
 #include "x86/insn.h"
 #include "x86/paging.h"
 
-#define EPT_RWX	      7ULL
-#define EPT_TYPE(t)   ((u64)(t) << 3)
+#define EPT_RWX	       7ULL
+#define EPT_TYPE(t)    ((u64)(t) << 3)
 #define EPT_LEAF_LARGE BIT(7)
 
 static u64 ept_table(hpa_t next)

@@ -27,10 +27,10 @@ static bool contributory(u8 vector)
 }
 
 /*
- * An exception while `info` was being delivered: #DF where the pair asks for it (Intel SDM vol. 3A, 6.15,
- * table 6-5). An interrupt whose delivery was cut short is not lost by #DF rules: benign pairs are
- * handled serially, so the exception is delivered and the interrupt, which hardware has acknowledged,
- * is dropped only where the CPU itself would turn to shutdown.
+ * An exception while `info` was being delivered: #DF where the pair asks for it (Intel SDM vol.
+ * 3A, 6.15, table 6-5). An interrupt whose delivery was cut short is not lost by #DF rules: benign
+ * pairs are handled serially, so the exception is delivered and the interrupt, which hardware has
+ * acknowledged, is dropped only where the CPU itself would turn to shutdown.
  */
 static bool makes_double_fault(u64 info, u8 second)
 {
@@ -103,8 +103,8 @@ static void inject_nmi(struct vcpu *v)
 {
 	struct vmx_vcpu *m = vmx_of(v);
 	bool handling = vmread(VMCS_GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_NMI;
-	u32 held = m->nmis + (v->event_set && INTR_INFO_TYPE(vmread(VMCS_ENTRY_INTR_INFO)) ==
-						      INTR_TYPE_NMI);
+	u32 held = m->nmis +
+		   (v->event_set && INTR_INFO_TYPE(vmread(VMCS_ENTRY_INTR_INFO)) == INTR_TYPE_NMI);
 
 	if (held + handling < 2)
 		m->nmis++;

@@ -77,9 +77,9 @@ static void setup_controls(struct vmx_vcpu *m)
 		controls(vmx_caps.exit, EXIT_CTL_SAVE_DEBUG | EXIT_CTL_HOST64 | EXIT_CTL_SAVE_PAT |
 						EXIT_CTL_LOAD_PAT | EXIT_CTL_SAVE_EFER |
 						EXIT_CTL_LOAD_EFER));
-	vmwrite(VMCS_ENTRY_CONTROLS, controls(vmx_caps.entry, ENTRY_CTL_LOAD_DEBUG |
-								      ENTRY_CTL_LOAD_PAT |
-								      ENTRY_CTL_LOAD_EFER));
+	vmwrite(VMCS_ENTRY_CONTROLS,
+		controls(vmx_caps.entry,
+			 ENTRY_CTL_LOAD_DEBUG | ENTRY_CTL_LOAD_PAT | ENTRY_CTL_LOAD_EFER));
 	vmwrite(VMCS_EXCEPTION_BITMAP, 0);
 	vmwrite(VMCS_PF_ERROR_MASK, 0);
 	vmwrite(VMCS_PF_ERROR_MATCH, 0);

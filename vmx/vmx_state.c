@@ -76,7 +76,8 @@ void vmx_state_set(struct vcpu *v, enum cpu_reg r, u64 value)
 	}
 }
 
-/* A TF trap is due behind the instruction unless BTF makes TF mean branches (Intel SDM vol. 3C, 27.3.1.5). */
+/* A TF trap is due behind the instruction unless BTF makes TF mean branches (Intel SDM vol.
+ * 3C, 27.3.1.5). */
 static void arm_single_step(u64 rflags)
 {
 	const u64 btf = BIT(1);

@@ -40,8 +40,8 @@ static inline void wrmsr(u32 msr, u64 v)
 }
 
 /* An instruction whose #GP jumps to label 2 with `ok` still 0. */
-#define INSN_SAFE(insn)                                                                            \
-	"1: " insn "\n movl $1, %[ok]\n2:\n"                                                       \
+#define INSN_SAFE(insn)                      \
+	"1: " insn "\n movl $1, %[ok]\n2:\n" \
 	".pushsection .ex_table, \"a\"\n .quad 1b, 2b\n .popsection\n"
 
 static inline bool rdmsr_safe(u32 msr, u64 *v)
@@ -88,28 +88,28 @@ static inline u64 rdtsc(void)
 	return (u64)hi << 32 | lo;
 }
 
-#define CR_ACCESSORS(n)                                                                            \
-	static inline u64 read_cr##n(void)                                                         \
-	{                                                                                          \
-		u64 v;                                                                             \
-                                                                                                   \
-		__asm__ volatile("mov %%cr" #n ", %0" : "=r"(v)::"memory");                        \
-		return v;                                                                          \
-	}                                                                                          \
-                                                                                                   \
-	static inline void write_cr##n(u64 v)                                                      \
-	{                                                                                          \
-		__asm__ volatile("mov %0, %%cr" #n ::"r"(v) : "memory");                           \
+#define CR_ACCESSORS(n)                                                     \
+	static inline u64 read_cr##n(void)                                  \
+	{                                                                   \
+		u64 v;                                                      \
+                                                                            \
+		__asm__ volatile("mov %%cr" #n ", %0" : "=r"(v)::"memory"); \
+		return v;                                                   \
+	}                                                                   \
+                                                                            \
+	static inline void write_cr##n(u64 v)                               \
+	{                                                                   \
+		__asm__ volatile("mov %0, %%cr" #n ::"r"(v) : "memory");    \
 	}
 CR_ACCESSORS(0)
 CR_ACCESSORS(2)
 CR_ACCESSORS(3)
 CR_ACCESSORS(4)
 
-#define DR_WRITER(n)                                                                               \
-	static inline void write_dr##n(u64 v)                                                      \
-	{                                                                                          \
-		__asm__ volatile("mov %0, %%dr" #n ::"r"(v));                                      \
+#define DR_WRITER(n)                                          \
+	static inline void write_dr##n(u64 v)                 \
+	{                                                     \
+		__asm__ volatile("mov %0, %%dr" #n ::"r"(v)); \
 	}
 DR_WRITER(0)
 DR_WRITER(1)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Model-specific registers that Lamina knows by name (Intel SDM vol. 4; AMD APM vol. 2, appendix A). */
+/* Model-specific registers that Lamina knows by name (Intel SDM vol. 4; AMD APM vol. 2, appendix
+ * A). */
 #ifndef X86_MSR_H
 #define X86_MSR_H
 

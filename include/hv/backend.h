@@ -3,7 +3,8 @@
  * The vendor boundary: what VT-x and AMD-V each must offer. vmx/ and svm/ fill one of these; only
  * core/backend.c knows both. A new operation needs an ADR.
  *
- * Unless said otherwise an operation runs on the CPU it concerns, in root mode, with interrupts off.
+ * Unless said otherwise an operation runs on the CPU it concerns, in root mode, with interrupts
+ * off.
  */
 #ifndef HV_BACKEND_H
 #define HV_BACKEND_H
@@ -41,11 +42,12 @@ struct backend {
 	/* Build the control structure; the guest state is then set by state_set. */
 	err_t (*vcpu_init)(struct vcpu *v);
 
-	/* Run the guest for ever: enter it, call exit_dispatch with its next exit, enter it again. An NMI
-	 * that arrives in root mode before the entry counts as EXIT_NMI too. The loop is in *_entry.S: a
-	 * C loop would save and restore six more registers on every exit. */
+	/* Run the guest for ever: enter it, call exit_dispatch with its next exit, enter it again.
+	 * An NMI that arrives in root mode before the entry counts as EXIT_NMI too. The loop is in
+	 * *_entry.S: a C loop would save and restore six more registers on every exit. */
 	void (*run)(struct vcpu *v);
-	/* Finish the exit's instruction: RIP behind it, interrupt shadow gone, a TF trap pending. */
+	/* Finish the exit's instruction: RIP behind it, interrupt shadow gone, a TF trap pending.
+	 */
 	void (*advance)(struct vcpu *v, const struct exit *x);
 
 	u64 (*state_get)(struct vcpu *v, enum cpu_reg r);
@@ -56,8 +58,8 @@ struct backend {
 	/* Make an accepted outcome of the model real, with its effects. */
 	void (*cr_commit)(struct vcpu *v, enum cr_name cr, const struct crm_outcome *o);
 
-	/* Queue an event for the guest. An exception goes in at the next entry, an NMI as soon as the
-	 * guest can take one. */
+	/* Queue an event for the guest. An exception goes in at the next entry, an NMI as soon as
+	 * the guest can take one. */
 	void (*inject)(struct vcpu *v, struct event e);
 
 	/* Any CPU; takes effect on all CPUs at their next access. */
@@ -67,7 +69,8 @@ struct backend {
 	const struct slat_format *slat;
 	/* Use these second-level tables. */
 	void (*slat_root)(struct vcpu *v, hpa_t root);
-	/* Forget the translations of this guest on this CPU: guest-linear only, or second-level too. */
+	/* Forget the translations of this guest on this CPU: guest-linear only, or second-level
+	 * too. */
 	void (*tlb_flush)(struct vcpu *v, bool second_level);
 
 	/* Print all there is to know, with every entry check evaluated. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest's registers that are not in vcpu->gpr, by name. backend->state_get and state_set take them;
- * they live in the VMCS or the VMCB, so the calls are allowed only on the CPU that runs the guest CPU,
- * after its exit and before its next entry.
+ * The guest's registers that are not in vcpu->gpr, by name. backend->state_get and state_set take
+ * them; they live in the VMCS or the VMCB, so the calls are allowed only on the CPU that runs the
+ * guest CPU, after its exit and before its next entry.
  */
 #ifndef HV_CPU_STATE_H
 #define HV_CPU_STATE_H
@@ -53,7 +53,7 @@ enum cpu_reg {
 	REG_COUNT = REG_SEG0 + SEG_COUNT * SEG_PARTS
 };
 
-#define REG_SEG(seg, part) ((enum cpu_reg)(REG_SEG0 + (seg) * SEG_PARTS + (part)))
+#define REG_SEG(seg, part) ((enum cpu_reg)(REG_SEG0 + (seg)*SEG_PARTS + (part)))
 
 /* Intel SDM vol. 3C, 25.4.2 */
 enum cpu_activity { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN, ACTIVITY_WAIT_SIPI };

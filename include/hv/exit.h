@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * struct exit: what the guest did, in neither vendor's words. A backend's decode fills it; handlers and
- * hypapps read it. Only the member that belongs to `kind` is valid.
+ * struct exit: what the guest did, in neither vendor's words. A backend's decode fills it; handlers
+ * and hypapps read it. Only the member that belongs to `kind` is valid.
  */
 #ifndef HV_EXIT_H
 #define HV_EXIT_H
@@ -26,10 +26,10 @@ enum exit_answer {
 enum cr_access { CR_MOV_TO, CR_MOV_FROM, CR_CLTS, CR_LMSW };
 
 struct exit_cr {
-	u8 cr;	       /* 0, 3, 4 or 8 */
-	u8 access;     /* enum cr_access */
-	u8 gpr;	       /* operand register of MOV, 0 = RAX .. 15 = R15, 4 = RSP */
-	u16 lmsw;      /* source operand of LMSW */
+	u8 cr;	   /* 0, 3, 4 or 8 */
+	u8 access; /* enum cr_access */
+	u8 gpr;	   /* operand register of MOV, 0 = RAX .. 15 = R15, 4 = RSP */
+	u16 lmsw;  /* source operand of LMSW */
 };
 
 struct exit_port {
@@ -71,8 +71,8 @@ struct exit {
 struct vcpu;
 
 /*
- * What a backend calls with every exit, on the CPU that had it, before it enters the guest again: log,
- * hypapps, Lamina's handler, RIP (core/exit.c).
+ * What a backend calls with every exit, on the CPU that had it, before it enters the guest again:
+ * log, hypapps, Lamina's handler, RIP (core/exit.c).
  */
 void exit_dispatch(struct vcpu *v, const struct exit *x);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A hypapp watches or steers the guest: one object, registered in hypapp/list.c, the same on VT-x and
- * AMD-V. Its hooks run on the CPU that had the exit, in root mode with interrupts off; they must not
- * block, print, or assert on what the guest did.
+ * A hypapp watches or steers the guest: one object, registered in hypapp/list.c, the same on VT-x
+ * and AMD-V. Its hooks run on the CPU that had the exit, in root mode with interrupts off; they
+ * must not block, print, or assert on what the guest did.
  */
 #ifndef HV_HYPAPP_H
 #define HV_HYPAPP_H
@@ -18,7 +18,8 @@ struct hypapp {
 	err_t (*init)(u32 cpus);
 	/* Every exit, before Lamina's own handler. */
 	enum exit_answer (*on_exit)(struct vcpu *v, const struct exit *x);
-	/* A hypercall at CPL 0 whose number Lamina itself does not know; EXIT_PASS: not mine either. */
+	/* A hypercall at CPL 0 whose number Lamina itself does not know; EXIT_PASS: not mine
+	 * either. */
 	enum exit_answer (*hypercall)(struct vcpu *v, u32 number);
 	/* Guest power-off: the last chance to say something. */
 	void (*report)(emit_fn emit);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hypercall interface that Lamina offers its guest. This header alone is shared with programs that
- * run inside the guest (tools/, testkernel/).
+ * The hypercall interface that Lamina offers its guest. This header alone is shared with programs
+ * that run inside the guest (tools/, testkernel/).
  *
- * A hypercall is VMCALL (Intel) or VMMCALL (AMD) at CPL 0, in any processor mode, with EAX = a number
- * below. Arguments and results are 32-bit registers, so that 16-, 32- and 64-bit guests call alike.
- * Any other EAX, and any call at CPL > 0, gets #UD: what the machine without Lamina would give.
+ * A hypercall is VMCALL (Intel) or VMMCALL (AMD) at CPL 0, in any processor mode, with EAX = a
+ * number below. Arguments and results are 32-bit registers, so that 16-, 32- and 64-bit guests call
+ * alike. Any other EAX, and any call at CPL > 0, gets #UD: what the machine without Lamina would
+ * give.
  */
 #ifndef HV_HYPERCALL_H
 #define HV_HYPERCALL_H
@@ -13,26 +14,26 @@
 #define HC_MAGIC 0x4c4d0000u /* "LM" in bits 31:16 */
 
 /* -> EAX HC_PROBE_ANSWER, EBX version, ECX index of the CPU that answers, EDX number of CPUs */
-#define HC_PROBE        (HC_MAGIC | 0)
+#define HC_PROBE	(HC_MAGIC | 0)
 #define HC_PROBE_ANSWER 0x494d414cu /* "LAMI" */
 
 /* ECX = enum hc_info item -> EAX 0, EBX/ECX = low/high half; EAX HC_ERANGE: no such item */
 #define HC_INFO (HC_MAGIC | 1)
 
-/* EBX = CPU index, ECX = counter (exit kind, see exit_kinds.def) -> EAX 0, EBX/ECX = low/high half of
- * the count, EDX = number of counters; EAX HC_ERANGE: no such CPU or counter */
+/* EBX = CPU index, ECX = counter (exit kind, see exit_kinds.def) -> EAX 0, EBX/ECX = low/high half
+ * of the count, EDX = number of counters; EAX HC_ERANGE: no such CPU or counter */
 #define HC_STATS (HC_MAGIC | 2)
 
 #define HC_ERANGE 0xffffffffu
 
 enum hc_info {
-	HC_INFO_HV_BASE,	/* physical address of Lamina's memory, bytes */
-	HC_INFO_HV_SIZE,	/* its size, bytes */
-	HC_INFO_LOW_BASE,	/* physical address of the page taken below 1 MiB, bytes */
-	HC_INFO_LOW_SIZE,	/* its size, bytes */
-	HC_INFO_START_TSC,	/* TSC at the first guest instruction, ticks */
-	HC_INFO_PROTECTED,	/* guest accesses to Lamina's memory so far */
-	HC_INFO_LAPIC_TRAPPED,	/* 1 while guest writes to the local APIC's ICR exit, else 0 */
+	HC_INFO_HV_BASE,       /* physical address of Lamina's memory, bytes */
+	HC_INFO_HV_SIZE,       /* its size, bytes */
+	HC_INFO_LOW_BASE,      /* physical address of the page taken below 1 MiB, bytes */
+	HC_INFO_LOW_SIZE,      /* its size, bytes */
+	HC_INFO_START_TSC,     /* TSC at the first guest instruction, ticks */
+	HC_INFO_PROTECTED,     /* guest accesses to Lamina's memory so far */
+	HC_INFO_LAPIC_TRAPPED, /* 1 while guest writes to the local APIC's ICR exit, else 0 */
 	HC_INFO_COUNT
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exit log: one fixed-size record per exit in a ring of the CPU's own, so that a panic can show what
- * came before it. Nothing is formatted on the exit path.
+ * The exit log: one fixed-size record per exit in a ring of the CPU's own, so that a panic can show
+ * what came before it. Nothing is formatted on the exit path.
  */
 #ifndef HV_LOG_H
 #define HV_LOG_H

@@ -22,16 +22,16 @@
  * What a CPU asks of another, in one word so that INIT and SIPI keep their order. A request is set
  * with mp_post, which kicks the CPU by NMI if it needs to.
  */
-#define MAIL_INIT	    BIT(0)
-#define MAIL_SIPI	    BIT(1)
-#define MAIL_FLUSH	    BIT(2) /* second-level translations changed */
-#define MAIL_STOP	    BIT(3) /* panic: stop for ever */
-#define MAIL_REVIVE	    BIT(4) /* some CPU wants a real SIPI, see core/revive.h */
-#define MAIL_WAIT_SIPI	    BIT(7) /* state, not request: the CPU waits for a SIPI */
-#define MAIL_VECTOR(m)	    ((u8)((m) >> 8))
-#define MAIL_SET_VECTOR(v)  ((u32)(v) << 8)
-#define MAIL_VECTOR_MASK    0xff00u
-#define MAIL_REQUESTS	    0x7fu
+#define MAIL_INIT	   BIT(0)
+#define MAIL_SIPI	   BIT(1)
+#define MAIL_FLUSH	   BIT(2) /* second-level translations changed */
+#define MAIL_STOP	   BIT(3) /* panic: stop for ever */
+#define MAIL_REVIVE	   BIT(4) /* some CPU wants a real SIPI, see core/revive.h */
+#define MAIL_WAIT_SIPI	   BIT(7) /* state, not request: the CPU waits for a SIPI */
+#define MAIL_VECTOR(m)	   ((u8)((m) >> 8))
+#define MAIL_SET_VECTOR(v) ((u32)(v) << 8)
+#define MAIL_VECTOR_MASK   0xff00u
+#define MAIL_REQUESTS	   0x7fu
 
 /* The public part: other CPUs read and write it. */
 struct pcpu_public {
@@ -63,7 +63,7 @@ struct pcpu {
 	struct vcpu *vcpu_ptr;
 	u64 stack_top;
 	u32 index;
-	bool x2apic; /* the mode the local APIC is in */
+	bool x2apic;	   /* the mode the local APIC is in */
 	bool init_exited;  /* an INIT exit happened since the last revival */
 	u8 sipi_vector;	   /* of the last start-up */
 	u32 sipi_log_next; /* log_next at the last start-up */

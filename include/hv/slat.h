@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a vendor's second-level page tables look like (EPT: Intel SDM vol. 3C, 29.3.2; NPT: AMD APM
- * vol. 2, 15.25). Four levels of 512 eight-byte entries; level 1 maps 4 KiB, 2 maps 2 MiB, 3 maps 1 GiB.
+ * vol. 2, 15.25). Four levels of 512 eight-byte entries; level 1 maps 4 KiB, 2 maps 2 MiB, 3 maps 1
+ * GiB.
  */
 #ifndef HV_SLAT_H
 #define HV_SLAT_H
@@ -10,8 +11,8 @@
 #include "hv/types.h"
 
 struct slat_format {
-	bool has_1g;				      /* level 3 may hold leaves; set by the probe */
-	u64 (*table)(hpa_t next);		      /* entry that points to a lower table */
+	bool has_1g;		  /* level 3 may hold leaves; set by the probe */
+	u64 (*table)(hpa_t next); /* entry that points to a lower table */
 	u64 (*leaf)(hpa_t pa, u32 perms, u8 memtype, u32 level); /* perms: SLAT_*; 0 gives 0 */
 	bool (*is_table)(u64 entry, u32 level);
 	hpa_t (*address)(u64 entry);

@@ -3,9 +3,9 @@
  * The integer types of the whole tree. Widths are those of the architecture, never of the host
  * compiler: `unsigned long` is used nowhere.
  *
- * gpa_t and hpa_t are one-member structs so that the compiler refuses to mix a guest-physical with a
- * host-physical address. Guest and host addresses are equal in number (Lamina maps the machine one to
- * one), but only slat.c may say so.
+ * gpa_t and hpa_t are one-member structs so that the compiler refuses to mix a guest-physical with
+ * a host-physical address. Guest and host addresses are equal in number (Lamina maps the machine
+ * one to one), but only slat.c may say so.
  */
 #ifndef HV_TYPES_H
 #define HV_TYPES_H
@@ -34,13 +34,13 @@ typedef struct {
 #define GPA(x) ((gpa_t){(x)})
 #define HPA(x) ((hpa_t){(x)})
 
-#define BIT(n)        (1ULL << (n))
+#define BIT(n)	      (1ULL << (n))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  4096ULL
-#define PAGE_2M    (1ULL << 21)
-#define PAGE_1G    (1ULL << 30)
+#define PAGE_2M	   (1ULL << 21)
+#define PAGE_1G	   (1ULL << 30)
 
 #define KiB(n) ((u64)(n) << 10)
 #define MiB(n) ((u64)(n) << 20)

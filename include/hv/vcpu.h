@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest CPU. Each CPU of the machine has one, which only it touches (the private part of the per-CPU
- * data; what other CPUs may touch is struct pcpu_public in pcpu.h).
+ * A guest CPU. Each CPU of the machine has one, which only it touches (the private part of the
+ * per-CPU data; what other CPUs may touch is struct pcpu_public in pcpu.h).
  */
 #ifndef HV_VCPU_H
 #define HV_VCPU_H
@@ -21,13 +21,13 @@
 #include "hv/types.h"
 
 struct vcpu {
-	u64 gpr[GPR_COUNT]; /* enum cpu_gpr; the slot of RSP is unused */
-	u64 host_rsp;	    /* Lamina's stack while the guest runs */
+	u64 gpr[GPR_COUNT];   /* enum cpu_gpr; the slot of RSP is unused */
+	u64 host_rsp;	      /* Lamina's stack while the guest runs */
 	_Atomic u32 nmi_root; /* NMIs that arrived and are not yet dealt with */
-	u32 launched;	    /* the control structure has been entered before */
-	u32 index;	    /* 0 is the CPU that booted */
-	void *arch;	    /* the backend's own: struct vmx_vcpu, struct svm_vcpu */
-	bool event_set;	    /* an event is set up for the next entry */
+	u32 launched;	      /* the control structure has been entered before */
+	u32 index;	      /* 0 is the CPU that booted */
+	void *arch;	      /* the backend's own: struct vmx_vcpu, struct svm_vcpu */
+	bool event_set;	      /* an event is set up for the next entry */
 	bool is_bsp;
 };
 
