@@ -12,7 +12,7 @@ HV_ASM := $(wildcard vmx/*.S svm/*.S core/*.S boot/*.S)
 HV_OBJ := $(HV_SRC:%.c=$(BUILD)/hv/%.o) $(HV_ASM:%.S=$(BUILD)/hv/%.S.o)
 
 # Whole-program optimization halves the cost of an exit; clang would need another linker for it.
-LTO := $(if $(findstring clang,$(CC)),,-flto)
+LTO := $(if $(findstring clang,$(CC)),,-flto=auto -flto-partition=one)
 HV_CFLAGS := $(FREESTANDING) $(WARN) -m64 -mcmodel=kernel -O2 -g $(LTO) -I. -Iinclude
 HV_LDFLAGS := $(HV_CFLAGS) -m64 -nostdlib -static -Wl,--gc-sections -Wl,-z,noexecstack \
 	-Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments

@@ -14,6 +14,8 @@
 #define PTE_PW	    3
 #define PTE_PS_PW   0x83
 #define COM1	    0x3f8
+#define UART_TURNS  1000000
+#define BARE_PA     0x90000		/* free conventional memory */
 
 	.section .multiboot, "a"
 	.balign	8
@@ -84,20 +86,29 @@ boot_entry:
 	lgdt	PA(boot_gdtr)
 	ljmp	$SEL_CODE64, $PA(boot_long)
 
+/* A CPU that C code cannot run on: say so, and boot the first disk as low_boot_drive does. */
 no_long_mode:
 	mov	$PA(no_long_mode_text), %esi
-2:	mov	$COM1 + 5, %dx
-3:	inb	%dx, %al
-	test	$0x20, %al
-	jz	3b
-	lodsb
+2:	lodsb
 	test	%al, %al
 	jz	4f
+	mov	%al, %ah
+	mov	$COM1 + 5, %dx
+	mov	$UART_TURNS, %ecx
+3:	inb	%dx, %al
+	test	$0x20, %al		/* transmitter empty; a UART that is not there reads FFh */
+	loopz	3b
+	mov	%ah, %al
 	mov	$COM1, %dx
 	outb	%al, %dx
 	jmp	2b
-4:	hlt
-	jmp	4b
+4:	mov	$PA(low_start), %esi
+	mov	$BARE_PA, %edi
+	mov	%edi, %ebx
+	mov	$low_size, %ecx
+	rep	movsb
+	lea	low_bare_offset(%ebx), %eax
+	jmp	*%eax
 
 	.code64
 boot_long:
@@ -142,7 +153,7 @@ boot_gdtr:
 	.word	31
 	.quad	PA(boot_gdt)
 no_long_mode_text:
-	.asciz	"lamina: cannot virtualize: no 64-bit mode; the system starts bare\r\n"
+	.asciz	"lamina: cannot virtualize: no long mode (64-bit); the system starts bare\r\n"
 
 	.bss
 	.balign	4096

@@ -191,6 +191,22 @@ low_leave32:
 	xor	%ebx, %ebx
 	lretl
 1:	ljmpl	*OFF(low_leave16_ptr)(%ebx)
+
+/* --- the same without boot_low.c, from 32-bit code: EBX is where the blob has been copied --- */
+low_bare:
+	mov	%ebx, %eax
+	shl	$16, %eax
+	or	%eax, OFF(low_code16_desc)(%ebx)
+	mov	%ebx, %eax
+	shr	$16, %eax
+	or	%al, OFF(low_code16_desc) + 4(%ebx)
+	mov	%ebx, %eax
+	shr	$4, %eax
+	mov	%ax, OFF(low_real_ptr) + 2(%ebx)
+	add	%ebx, OFF(low_gdt_ptr)(%ebx)
+	movb	$0x80, OFF(low_drive)(%ebx)
+	lgdt	OFF(low_gdtr)(%ebx)
+	jmp	1b
 	.code16
 low_leave16:
 	mov	$SEL_DATA16, %ax
@@ -282,5 +298,9 @@ low_e820_count:
 	.long	0
 low_e820:
 low_end:
+
+	.globl	low_size, low_bare_offset
+	.set	low_size, low_end - low_start
+	.set	low_bare_offset, low_bare - low_start
 
 	.section .note.GNU-stack, "", @progbits

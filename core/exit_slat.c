@@ -12,6 +12,7 @@
 #include "core/slat.h"
 #include "lib/fmt.h"
 #include "lib/insn.h"
+#include "x86/rflags.h"
 
 static u64 reg_operand(struct vcpu *v, const struct insn_reg *r)
 {
@@ -32,22 +33,31 @@ static bool stored_value(struct vcpu *v, const struct insn *i, u32 old, u32 *out
 	case INSN_OR: *out = old | src; return true;
 	case INSN_AND: *out = old & src; return true;
 	case INSN_XOR: *out = old ^ src; return true;
-	case INSN_ADD: *out = old + src; return true;
-	case INSN_SUB: *out = old - src; return true;
-	case INSN_STOS: *out = (u32)v->gpr[GPR_RAX]; return !i->rep;
 	default: return false;
 	}
 }
 
-/* What the instruction leaves in registers: XCHG's old value, STOS's moved pointer. */
-static void write_back(struct vcpu *v, const struct insn *i, u32 old)
+/* Flags of AND, OR and XOR (Intel SDM vol. 1, 3.4.3.1; AF is undefined). */
+static void set_logic_flags(struct vcpu *v, u32 result)
 {
-	bool down = backend->state_get(v, REG_RFLAGS) & BIT(10);
+	u64 f = backend->state_get(v, REG_RFLAGS) &
+		~(RFLAGS_CF | RFLAGS_PF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF);
 
-	if (i->op == INSN_XCHG)
+	f |= result ? 0 : RFLAGS_ZF;
+	f |= result >> 31 ? RFLAGS_SF : 0;
+	f |= __builtin_parity(result & 0xff) ? 0 : RFLAGS_PF;
+	backend->state_set(v, REG_RFLAGS, f);
+}
+
+/* What the instruction leaves behind besides memory. */
+static void write_back(struct vcpu *v, const struct insn *i, u32 old, u32 stored)
+{
+	if (i->op == INSN_XCHG && i->reg.number == GPR_RSP)
+		backend->state_set(v, REG_RSP, old);
+	else if (i->op == INSN_XCHG)
 		v->gpr[i->reg.number] = old;
-	if (i->op == INSN_STOS)
-		v->gpr[GPR_RDI] += down ? -4 : 4;
+	else if (i->op != INSN_MOV)
+		set_logic_flags(v, stored);
 }
 
 /*
@@ -72,7 +82,7 @@ static enum exit_answer apic_write_exit(struct vcpu *v, const struct exit *x)
 		sipi_give_up_trap();
 		return EXIT_RETRY;
 	}
-	write_back(v, &insn, old);
+	write_back(v, &insn, old, value);
 	done.length = (u32)length;
 	backend->advance(v, &done);
 	sipi_write_xapic(v, reg, value);

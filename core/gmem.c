@@ -9,11 +9,22 @@
 #include "x86/paging.h"
 #include "x86/seg.h"
 
+/* Memory that can be read without side effects: RAM, and the firmware's below 1 MiB. */
+static bool is_memory(u64 gpa, u64 n)
+{
+	const u64 vga = 0xa0000, roms = 0xc0000;
+
+	if (gpa + n <= vga || (gpa >= roms && gpa + n <= MiB(1)))
+		return true;
+	return mem_map_type_at(&machine.boot.map, gpa) == E820_RAM &&
+	       mem_map_type_at(&machine.boot.map, gpa + n - 1) == E820_RAM;
+}
+
 bool gmem_read_phys(u64 gpa, void *out, size_t n)
 {
 	const void *p = phys_map(gpa, n);
 
-	if (!p || is_ours(gpa, n) || mem_map_type_at(&machine.boot.map, gpa) == 0)
+	if (!p || is_ours(gpa, n) || !is_memory(gpa, n))
 		return false;
 	memcpy(out, p, n);
 	return true;

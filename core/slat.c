@@ -93,6 +93,11 @@ static bool sync(u64 *entry, u64 base, u32 level, const u8 *known)
 		return true;
 	}
 	t = page_alloc(1);
+	/* no page to split it with: uncached is slow, but never wrong */
+	if (!t && leaf_fits(base, level)) {
+		*entry = leaf(base, level, MTRR_UC);
+		return true;
+	}
 	/* whole before it is seen: other CPUs may be walking here */
 	if (!t || !sync_table(t, base, level - 1, known))
 		return false;
@@ -178,7 +183,7 @@ static u64 *page_entry(u64 gpa)
 	u64 *e = gib_entry(gpa);
 
 	for (u32 level = 3; level > 1; level--) {
-		if (!slat.f->is_table(*e, level))
+		if (!e || !slat.f->is_table(*e, level))
 			return NULL;
 		e = &lower(*e)[gpa / span(level - 1) % 512];
 	}
