@@ -13,8 +13,8 @@ HV_OBJ := $(HV_SRC:%.c=$(BUILD)/hv/%.o) $(HV_ASM:%.S=$(BUILD)/hv/%.S.o)
 
 # Whole-program optimization halves the cost of an exit; clang would need another linker for it.
 LTO := $(if $(findstring clang,$(CC)),,-flto=auto -flto-partition=one)
-HV_CFLAGS := $(FREESTANDING) $(WARN) -m64 -mcmodel=kernel -O2 -g $(LTO) -I. -Iinclude
-HV_LDFLAGS := $(HV_CFLAGS) -m64 -nostdlib -static -Wl,--gc-sections -Wl,-z,noexecstack \
+HV_CFLAGS := $(FREESTANDING) $(WARN) -m64 -mcmodel=kernel -O2 -g -I. -Iinclude
+HV_LDFLAGS := $(HV_CFLAGS) $(LTO) -m64 -nostdlib -static -Wl,--gc-sections -Wl,-z,noexecstack \
 	-Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments
 
 # One short line per file; make V=1 shows the commands.
@@ -33,12 +33,12 @@ help:
 $(BUILD)/hv/%.o: %.c Makefile config.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(HV_CFLAGS) -c $< -o $@
+	$(Q)$(CC) $(HV_CFLAGS) $(LTO) -c $< -o $@
 
 $(BUILD)/hv/%.S.o: %.S Makefile config.mk
 	@mkdir -p $(@D)
 	$(call say,AS,$<)
-	$(Q)$(CC) $(HV_CFLAGS) -D__ASSEMBLY__ -c $< -o $@
+	$(Q)$(CC) $(HV_CFLAGS) $(LTO) -D__ASSEMBLY__ -c $< -o $@
 
 $(BUILD)/lamina.debug: $(HV_OBJ) boot/lamina.lds
 	$(call say,LD,$@)
