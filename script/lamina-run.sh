@@ -99,7 +99,10 @@ log=$dir/serial.txt
 
 if [ -n "$debug" ]; then
 	com1="mode=file, dev=$log"
-	bochsrc >"$dir/bochsrc"
+	{
+		bochsrc
+		echo 'log: bochs.log' # the terminal is the debugger's
+	} >"$dir/bochsrc"
 	nm "$build/lamina.debug" | awk '$2 ~ /[TtDdBb]/ { print $1, $3 }' >"$dir/symbols"
 	echo "ldsym global \"$dir/symbols\"" >"$dir/go.rc"
 	stage "the serial console goes to $log"

@@ -71,11 +71,11 @@ if uses host; then
 	need 'build and run the unit tests and checks' libcmocka-dev=/usr/include/cmocka.h clang clang-format \
 		libcapstone-dev=/usr/include/capstone/capstone.h
 fi
-if uses linux bios alive refusal bare same hostile iso installed; then
+if uses linux bios alive refusal bare same hostile iso installed panic; then
 	build_lamina
 	need_emulator
 	need 'test with another firmware' seabios=/usr/share/seabios/bios.bin
-	run_make build/console build/test/alive.img
+	run_make build/console build/test/alive.img build/test/triple.img
 fi
 if uses linux bios bare hostile; then
 	build_guest

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-# The boot sector that boot tests use as a guest, on a disk of one cylinder.
+# The boot sectors that boot tests use as guests, each on a disk of one cylinder.
 
-$(BUILD)/test/alive.img: test/boot/alive.S
+$(BUILD)/test/%.img: test/boot/%.S
 	@mkdir -p $(@D)
-	$(CC) -m32 -c -o $(BUILD)/test/alive.o $<
-	objcopy -O binary -j .text $(BUILD)/test/alive.o $@
+	$(CC) -m32 -c -o $(BUILD)/test/$*.o $<
+	objcopy -O binary -j .text $(BUILD)/test/$*.o $@
 	truncate -s 516096 $@

@@ -40,7 +40,7 @@ images_bios() {
 	cd=$work/$sub/lamina.img hd=$work/$sub/linux.img
 }
 
-# the boot sector as hd0; image= leaves out its module or puts garbage in its place
+# a boot sector as hd0; image= leaves out its module or puts garbage in its place
 images_alive() {
 	case $image in
 	'') disk_on_lamina "$work/$sub" "guest=bios drive=hd0 $*" ;;
@@ -50,8 +50,8 @@ images_alive() {
 		disk_on_lamina "$work/$sub" "$*" /garbage "garbage=$work/$sub/garbage"
 		;;
 	esac
-	cp "$build/test/alive.img" "$work/$sub/alive.img"
-	cd=$work/$sub/lamina.img hd=$work/$sub/alive.img
+	cp "$build/test/$sector.img" "$work/$sub/sector.img"
+	cd=$work/$sub/lamina.img hd=$work/$sub/sector.img
 }
 
 # the test kernel's own disk: bare, or as the guest of a CD with Lamina
@@ -162,6 +162,17 @@ images_installed() {
 	} >"$work/$sub/grub.cfg"
 	grub_image "$work/$sub/disk.img" "$work/$sub/grub.cfg" "lamina.elf=$work/boot/lamina.elf"
 	hd=$work/$sub/disk.img
+}
+
+# The guest triple-faults, and shutdown=panic shows the state
+judge_panic() {
+	# shellcheck disable=SC2086
+	boot lamina images_alive $opt
+	ok 'one panic, on CPU 0' count 1 '^lamina: PANIC on CPU 0: '
+	ok "the guest's registers are shown" has '^lamina: guest RAX [0-9a-f]{16}'
+	ok 'VMCS fields are shown by name' has '^lamina: VMCS 681e guest RIP +0*7c0e'
+	ok 'the VM-entry checks are evaluated' has '^lamina: VM-entry checks that do not hold: [0-9]+'
+	ok 'all CPUs are stopped' has '^lamina: PANIC: all CPUs are stopped'
 }
 
 judge_refusal() {
