@@ -184,6 +184,7 @@ low_leave32:
 	mov	%eax, %es
 	mov	%eax, %ss
 	mov	OFF(low_linux_params)(%ebx), %esi
+	lea	0x1000(%ebx), %esp
 	xor	%ebp, %ebp
 	xor	%edi, %edi
 	pushl	$0x10			/* __BOOT_CS */
