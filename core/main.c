@@ -38,14 +38,20 @@ static void warn(void *ctx, const char *line)
 	say("warning: %s", line);
 }
 
+/* The first reading only finds out where the warnings go. */
+static void ignore(void *ctx, const char *line)
+{
+	(void)ctx;
+	(void)line;
+}
+
 static err_t read_boot_info(u32 magic, u32 info)
 {
 	err_t err = boot_mb_parse(magic, phys_ptr(info), MB_INFO_MAX, phys_map, &machine.boot);
 
 	if (err)
 		return err;
-	/* twice: the first time finds out where the warnings go */
-	options_parse(machine.boot.cmdline, &machine.opt, NULL, NULL);
+	options_parse(machine.boot.cmdline, &machine.opt, ignore, NULL);
 	serial_init((u16)machine.opt.serial);
 	say(LAMINA_VERSION_TEXT " by %s: %s", machine.boot.loader, machine.boot.cmdline);
 	options_parse(machine.boot.cmdline, &machine.opt, warn, NULL);
@@ -176,7 +182,7 @@ void hv_main(u32 magic, u32 info)
 {
 	err_t err;
 
-	options_parse("", &machine.opt, NULL, NULL);
+	options_parse("", &machine.opt, ignore, NULL);
 	serial_init((u16)machine.opt.serial);
 	err = read_boot_info(magic, info);
 	if (err)
