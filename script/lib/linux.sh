@@ -52,7 +52,7 @@ get_linux() {
 build_guest() {
 	need_build
 	need "build the guest's programs" musl-tools=musl-gcc linux-libc-dev=/usr/include/linux/ioctl.h \
-		gcc-12
+		gcc-12 libelf1=/usr/lib/x86_64-linux-gnu/libelf.so.1
 	need 'make the initrd' cpio gzip
 	need 'unpack the kernel' xz-utils=xz
 	get_linux
