@@ -5,7 +5,8 @@ UNIT_SRC := $(filter-out lib/string.c,$(wildcard lib/*.c crmodel/*.c)) boot/boot
 	boot/linux_image.c core/options.c
 UNIT_TEST := $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 # capstone is at hand for 64 bit only; vmx/ and the per-CPU data are 64-bit
-UNIT_TEST_32 := $(filter-out test_insn_capstone test_slat test_gmem,$(UNIT_TEST))
+UNIT_64_ONLY := test_insn_capstone test_slat test_gmem test_vmx_check
+UNIT_TEST_32 := $(filter-out $(UNIT_64_ONLY),$(UNIT_TEST))
 UNIT_BIN := $(UNIT_TEST:%=$(BUILD)/unit/64/%) $(UNIT_TEST_32:%=$(BUILD)/unit/32/%)
 
 UNIT_CFLAGS := -std=c11 -D_DEFAULT_SOURCE -O1 -g $(WARN) -I. -Iinclude -Itest/unit -MMD -MP \
@@ -41,8 +42,11 @@ $(BUILD)/unit/64/test_insn_capstone: UNIT_LIBS += -lcapstone
 $(BUILD)/unit/64/test_slat: $(BUILD)/unit/64/vmx/vmx_ept.o
 $(BUILD)/unit/64/test_gmem: $(BUILD)/unit/64/core/gmem.o
 
+$(BUILD)/unit/64/test_vmx_check: UNIT_LIBS += -Wl,--wrap=fmt_va
+$(BUILD)/unit/64/test_vmx_check: $(patsubst %.c,$(BUILD)/unit/64/%.o,$(wildcard vmx/vmx_check*.c))
+
 $(BUILD)/unit/64/test_%: $(BUILD)/unit/64/test/unit/test_%.o $(BUILD)/unit/64/under_test.a
-	$(CC) -m64 $(UNIT_CFLAGS) $^ -lcmocka $(UNIT_LIBS) -o $@
+	$(CC) -m64 $(UNIT_CFLAGS) $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(UNIT_LIBS) -o $@
 
 $(BUILD)/unit/32/test_%: $(BUILD)/unit/32/test/unit/test_%.o $(BUILD)/unit/32/under_test.a
 	$(CC) -m32 $(UNIT_CFLAGS) $^ $(UNIT_LIBS) -o $@
