@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The test kernel: one image that runs bare, as Lamina's guest, and on any other platform, and
- * prints what it found. Options: only=GROUP, off=bochs|acpi|qemu, expect=lamina|bare.
+ * prints what it found. Options: only=GROUP, skip=GROUP, off=bochs|acpi|qemu, expect=lamina|bare.
  */
 #include "testkernel/acpi.h"
 #include "testkernel/console.h"
@@ -78,12 +78,15 @@ static void start_cpus(void)
 
 static void run_groups(void)
 {
-	char only[16] = "";
+	char only[16] = "", skip[16] = "";
 	bool all = !mb2_option("only", only, sizeof(only));
 	bool any = false;
 
+	mb2_option("skip", skip, sizeof(skip));
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
 		if (all ? !groups[i].by_default : strcmp(only, groups[i].name))
+			continue;
+		if (!strcmp(skip, groups[i].name))
 			continue;
 		any = true;
 		tap_group(groups[i].name);

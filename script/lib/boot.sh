@@ -30,7 +30,8 @@ grub_image() {
 }
 
 # bochsrc: the configuration of a machine, on stdout, from the variables model cpus memory (MiB) rom
-# (empty: Bochs's own) com1 (Bochs's options) hd hd_mode cd, those not needed empty. One instruction is
+# (empty: Bochs's own) com1 (Bochs's options) hd hd_mode cd, those not needed empty; ignore_bad_msrs=0 lets
+# unknown MSRs fault as on hardware, which Linux survives but complains about. One instruction is
 # one tick on every CPU, and the clock starts at a fixed time: runs repeat exactly.
 bochsrc() {
 	host=$memory
@@ -38,7 +39,7 @@ bochsrc() {
 	cat <<-EOF
 		display_library: rfb, options="timeout=0"
 		sound: driver=dummy
-		cpu: model=$model, count=$cpus, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=1
+		cpu: model=$model, count=$cpus, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=${ignore_bad_msrs:-1}
 		memory: guest=$memory, host=$host
 		romimage: file=${rom:-/usr/share/bochs/BIOS-bochs-latest}, options=fastboot
 		vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
@@ -85,14 +86,16 @@ linux_disk() {
 }
 
 # disk_on_lamina DIR OPTIONS [MODULE [NAME=FILE]]: DIR/lamina.img, a CD whose GRUB loads Lamina to boot the
-# first hard disk. MODULE: in place of the disk's boot sector; empty: no module.
+# first hard disk. MODULE: in place of the disk's boot sector; empty: no module. The variable loader, if set,
+# is the GRUB command: multiboot2 or multiboot.
 disk_on_lamina() {
 	{
 		grub_head
 		echo 'echo GRUB loads Lamina'
-		echo "multiboot2 /lamina.elf $2"
+		echo "${loader:-multiboot2} /lamina.elf $2"
 		module=${3-(hd0)+1}
-		[ -z "$module" ] || echo "module2 $module"
+		case ${loader:-multiboot2} in multiboot) word=module ;; *) word=module2 ;; esac
+		[ -z "$module" ] || echo "$word $module"
 		echo "boot"
 	} >"$1/lamina.cfg"
 	grub_image "$1/lamina.img" "$1/lamina.cfg" "lamina.elf=$build/lamina.elf" ${4:+"$4"}
