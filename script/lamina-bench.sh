@@ -68,9 +68,7 @@ run() {
 # linux NAME CPUS OPTIONS
 linux() {
 	machine "$1" "$2"
-	linux_on_lamina "$dir" "guest=linux $3" \
-		'console=ttyS0,115200 nokaslr quiet mitigations=off cryptomgr.notests panic=-1 lamina.batch' \
-		"$kernel"
+	linux_on_lamina "$dir" "guest=linux $3" "$linux_append quiet panic=-1 lamina.batch" "$kernel"
 	hd=$dir/lamina.img
 	run
 }

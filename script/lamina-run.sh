@@ -74,7 +74,7 @@ run_make build/console
 need_emulator
 bochs --help cpu 2>&1 | grep -qw "$model" || die "Bochs has no CPU model '$model'"
 
-append='console=ttyS0,115200 nokaslr mitigations=off cryptomgr.notests'
+append=$linux_append
 [ -z "$batch" ] || append="$append lamina.batch lamina.do=stats"
 if [ -z "$disk" ]; then
 	build_guest
