@@ -26,21 +26,24 @@
 
 static struct low_linux linux_start;
 
+static void boot_drive_instead(err_t why)
+{
+	say("%s; booting drive 0x%x instead", why, machine.opt.drive);
+	machine.opt.guest = OPT_GUEST_BIOS;
+	machine.boot.module_count = 0;
+}
+
 err_t boot_guest_prepare(void)
 {
 	err_t err = boot_low_init(&machine.boot.map);
 
-	if (err)
-		return err;
-	if (machine.opt.guest == OPT_GUEST_LINUX) {
-		err = boot_linux_check();
-		if (err) {
-			say("%s; booting drive 0x%x instead", err, machine.opt.drive);
-			machine.opt.guest = OPT_GUEST_BIOS;
-			machine.boot.module_count = 0;
-		}
+	if (!err && machine.opt.guest == OPT_GUEST_LINUX) {
+		err_t no_linux = boot_linux_check();
+
+		if (no_linux)
+			boot_drive_instead(no_linux);
 	}
-	return OK;
+	return err;
 }
 
 /* The boot sector from the module, or none: then the code in the low page reads it. */
@@ -59,9 +62,13 @@ static void load_drive(void)
 /* Load the guest where it starts from. */
 static void load(void)
 {
-	if (machine.opt.guest == OPT_GUEST_LINUX)
-		boot_linux_load(&linux_start);
-	else
+	if (machine.opt.guest == OPT_GUEST_LINUX) {
+		err_t no_linux = boot_linux_load(&linux_start);
+
+		if (no_linux)
+			boot_drive_instead(no_linux);
+	}
+	if (machine.opt.guest == OPT_GUEST_BIOS)
 		load_drive();
 	machine.start_tsc = rdtsc();
 	say("guest %s starts at tick %" FMT64 "u",

@@ -5,7 +5,6 @@
 #include "core/core.h"
 #include "core/layout.h"
 #include "core/page.h"
-#include "core/panic.h"
 #include "lib/string.h"
 
 /* The zero page and, behind it, the command line: low, where no kernel of ours is ever put. The
@@ -52,7 +51,7 @@ err_t boot_linux_check(void)
 	return err ? err : place(&at);
 }
 
-void boot_linux_load(struct low_linux *start)
+err_t boot_linux_load(struct low_linux *start)
 {
 	struct linux_range kernel = module_range(0);
 	struct linux_params params = {.cmdline = CMDLINE_PA, .initrd = module_range(1)};
@@ -60,7 +59,7 @@ void boot_linux_load(struct low_linux *start)
 	err_t err = place(&at);
 
 	if (err)
-		panic("%s", err);
+		return err;
 	if (params.initrd.size)
 		memmove(phys_ptr(at.initrd_base), phys_ptr(params.initrd.base), params.initrd.size);
 	params.initrd.base = at.initrd_base;
@@ -70,7 +69,8 @@ void boot_linux_load(struct low_linux *start)
 	memcpy(phys_ptr(CMDLINE_PA), machine.boot.module[0].cmdline,
 	       sizeof(machine.boot.module[0].cmdline));
 	if (!linux_params_fill(phys_ptr(PARAMS_PA), &image, &machine.guest_map, &params))
-		panic("the kernel's parameters do not fit");
+		return "the kernel's parameters do not fit";
 	start->entry = (u32)at.kernel_base;
 	start->params = PARAMS_PA;
+	return OK;
 }

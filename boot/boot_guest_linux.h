@@ -10,7 +10,7 @@
 err_t boot_linux_check(void);
 
 /* Move initrd and kernel to their places, write the zero page. boot_linux_check has succeeded and
- * machine.guest_map is final. */
-void boot_linux_load(struct low_linux *start);
+ * machine.guest_map is final. On an error there is no kernel to start. */
+err_t boot_linux_load(struct low_linux *start);
 
 #endif

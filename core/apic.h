@@ -12,7 +12,8 @@ u32 apic_id(void);
 u32 apic_read(u32 reg);
 void apic_write(u32 reg, u32 value);
 
-/* Send an IPI to the CPU with APIC ID `dest`; the guest's ICR is as before when this returns. */
+/* Send an IPI to the CPU with APIC ID `dest`; what the guest wrote to the upper half of the xAPIC's
+ * ICR is there again when this returns. */
 void apic_send(u32 dest, u32 icr_lo);
 
 #endif

@@ -24,7 +24,7 @@ struct machine {
 	u32 phys_bits;
 	bool sipi_icr; /* CPUs are started by trapping the ICR, not by INIT and SIPI exits */
 	u64 start_tsc; /* TSC when the guest started */
-	_Atomic u64 protected; /* guest accesses to our memory */
+	_Atomic u64 protected; /* first touches of pages of ours, writes to the low page */
 };
 
 extern struct machine machine;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Every exit comes here. Hypapps are asked first, in the order of hypapp/list.c; then the table
- * below. This file alone moves RIP.
+ * below. RIP moves here, but for stores to the local APIC, which exit_slat.c carries out whole.
  */
 #include "core/core.h"
 #include "core/exit_handlers.h"

@@ -3,6 +3,7 @@
 #include "core/core.h"
 #include "core/exit_handlers.h"
 #include "core/panic.h"
+#include "core/reset.h"
 #include "core/serial.h"
 #include "lib/fmt.h"
 #include "x86/insn.h"
@@ -11,16 +12,23 @@
 #define KBC_COMMAND 0x64
 #define KBC_RESET   0xfe
 
-enum exit_answer exit_shutdown(struct vcpu *v, const struct exit *x)
+void machine_reset(const char *why)
 {
-	if (machine.opt.shutdown == OPT_SHUTDOWN_PANIC)
-		panic("the guest shut CPU %u down (triple fault) at RIP %" FMT64 "x", v->index,
-		      x->rip);
-	say("the guest shut CPU %u down (triple fault) at RIP %" FMT64 "x; resetting the machine",
-	    v->index, x->rip);
+	say("%s; resetting the machine", why);
 	outb(RESET_PORT, 2);
 	outb(RESET_PORT, 6);
 	outb(KBC_COMMAND, KBC_RESET);
 	for (;;)
 		cpu_halt();
+}
+
+enum exit_answer exit_shutdown(struct vcpu *v, const struct exit *x)
+{
+	char why[80];
+
+	fmt(why, sizeof(why), "the guest shut CPU %u down (triple fault) at RIP %" FMT64 "x",
+	    v->index, x->rip);
+	if (machine.opt.shutdown == OPT_SHUTDOWN_PANIC)
+		panic("%s", why);
+	machine_reset(why);
 }

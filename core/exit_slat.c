@@ -90,6 +90,24 @@ static enum exit_answer apic_write_exit(struct vcpu *v, const struct exit *x)
 	return EXIT_RETRY;
 }
 
+/* A write to our page below 1 MiB is dropped, like one to ROM; a repeated one would drop more: #GP.
+ */
+static enum exit_answer low_page_write(struct vcpu *v, const struct exit *x)
+{
+	u8 code[INSN_MAX_BYTES];
+	size_t n = gmem_fetch(v, x->rip, code, sizeof(code));
+	struct exit done = *x;
+	struct insn insn;
+	int length = insn_decode(code, n, gmem_code_mode(v), &insn);
+
+	atomic_fetch_add(&machine.protected, 1);
+	if (length <= 0 || insn.rep || insn.repne)
+		return inject_gp(v);
+	done.length = (u32)length;
+	backend->advance(v, &done);
+	return EXIT_RETRY;
+}
+
 enum exit_answer exit_slat(struct vcpu *v, const struct exit *x)
 {
 	u64 gpa = x->slat.gpa.v;
@@ -102,6 +120,8 @@ enum exit_answer exit_slat(struct vcpu *v, const struct exit *x)
 	}
 	if (sipi_owns_page(gpa) && (x->slat.access & SLAT_WRITE))
 		return apic_write_exit(v, x);
+	if (align_down(gpa, PAGE_SIZE) == machine.low_base && (x->slat.access & SLAT_WRITE))
+		return low_page_write(v, x);
 	if (slat_map_missing(gpa))
 		return EXIT_RETRY;
 	return inject_gp(v);

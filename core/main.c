@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The BSP's way from GRUB to the guest, as a table of contents. Whatever goes wrong before the
- * guest runs ends in start_bare: the machine's own system boots without us.
+ * The BSP's way from GRUB to the guest, as a table of contents. Whatever keeps us from virtualizing
+ * ends in start_bare: the machine's own system boots without us. Only a loader that tells us
+ * nothing usable is fatal.
  */
 #include "core/main.h"
 
@@ -27,6 +28,7 @@
 #include "lib/string.h"
 #include "x86/cpuid.h"
 #include "x86/insn.h"
+#include "x86/msr.h"
 
 #define MB_INFO_MAX MiB(1)
 
@@ -115,7 +117,9 @@ static err_t prepare_slat(void)
 
 	mtrr_read(&mtrr);
 	err = slat_init(backend->slat, &mtrr, machine.ram_top, machine.phys_bits);
-	return err ? err : slat_hide(machine.hv_base, machine.hv_size);
+	if (!err)
+		err = slat_hide(machine.hv_base, machine.hv_size);
+	return err ? err : slat_write_protect(machine.low_base);
 }
 
 static err_t init_hypapps(void)
@@ -180,8 +184,10 @@ _Noreturn static void main_moved(void)
 
 void hv_main(u32 magic, u32 info)
 {
+	static const void *no_pcpu; /* what gs_self() finds until there is one */
 	err_t err;
 
+	wrmsr(MSR_GS_BASE, (uintptr_t)&no_pcpu);
 	options_parse("", &machine.opt, ignore, NULL);
 	serial_init((u16)machine.opt.serial);
 	err = read_boot_info(magic, info);

@@ -50,10 +50,12 @@ err_t mp_alloc(void)
 
 void mp_publish_apic(struct pcpu *p)
 {
-	p->x2apic = apic_is_x2();
+	bool x2 = apic_is_x2();
+
+	atomic_store(&p->pub.x2apic, x2);
 	atomic_store(&p->pub.apic_id, apic_id());
 	atomic_store(&p->pub.ldr, apic_read(APIC_LDR));
-	atomic_store(&p->pub.dfr, p->x2apic ? 0 : apic_read(APIC_DFR));
+	atomic_store(&p->pub.dfr, x2 ? 0 : apic_read(APIC_DFR));
 }
 
 /* About n microseconds: a read of port 80h takes one on every PC. */
@@ -98,6 +100,7 @@ err_t mp_start_aps(void)
 
 void mp_release_aps(void)
 {
+	mp_stop_others(); /* out of VMX operation, where an INIT would be blocked */
 	for (u32 i = 1; i < cpu_count; i++)
 		apic_send(atomic_load(&pcpus[i]->pub.apic_id),
 			  ICR_SET_DELIVERY(ICR_DELIVERY_INIT) | ICR_ASSERT);

@@ -31,7 +31,7 @@ bool mp_take_kick(struct pcpu *p);
 /* Stop every other CPU for ever. Any CPU, panic only. */
 void mp_stop_others(void);
 
-/* boot_ap.S comes here, on the CPU's own stack. */
+/* boot_low.S comes here, on the CPU's own stack. */
 _Noreturn void ap_main(struct pcpu *p);
 
 #endif

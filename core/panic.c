@@ -23,6 +23,8 @@ static void report_guest(struct pcpu *p)
 						    "RSI", "RDI", "R8",	 "R9",	"R10", "R11",
 						    "R12", "R13", "R14", "R15"};
 
+	if (p->vcpu.arch)
+		p->vcpu.gpr[GPR_RSP] = backend->state_get(&p->vcpu, REG_RSP);
 	for (u32 i = 0; i < GPR_COUNT; i += 4)
 		say("guest %-3s %016" FMT64 "x %-3s %016" FMT64 "x %-3s %016" FMT64
 		    "x %-3s %016" FMT64 "x",

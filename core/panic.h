@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The end: say what happened with all evidence, stop every CPU. Only for faults of Lamina's own. */
+/* The end: say what happened with all evidence, stop every CPU. For faults of Lamina's own, and on
+ * request (boot option shutdown=panic). */
 #ifndef CORE_PANIC_H
 #define CORE_PANIC_H
 

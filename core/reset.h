@@ -11,6 +11,9 @@ void reset_init(struct vcpu *v);
 /* SIPI behind an INIT: go on at vector << 12. */
 void reset_sipi(struct vcpu *v, u8 vector);
 
+/* Reset the whole machine as its chipset would, with a line that says why. Any CPU. */
+_Noreturn void machine_reset(const char *why);
+
 /* A segment register and its hidden part; access rights as in the VMCS. */
 void set_segment(struct vcpu *v, enum cpu_seg s, u16 sel, u64 base, u32 limit, u32 ar);
 

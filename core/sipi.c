@@ -16,8 +16,9 @@
 static struct {
 	bool has_x2apic;
 	_Atomic u32 trapping;
-	_Atomic u32 waiting; /* CPUs that have not been started, or were stopped again */
-	u64 page;	     /* xAPIC page whose writes are trapped */
+	_Atomic u32 given_up; /* never trap again */
+	_Atomic u32 waiting;  /* CPUs that have not been started, or were stopped again */
+	u64 page;	      /* xAPIC page whose writes are trapped */
 } sipi;
 
 /*
@@ -34,6 +35,8 @@ static bool platform_loses_init(void)
 
 static void set_trap(bool on)
 {
+	if (on && atomic_load(&sipi.given_up))
+		return;
 	atomic_store(&sipi.trapping, on);
 	slat_trap_writes(sipi.page, on);
 	if (sipi.has_x2apic)
@@ -58,6 +61,7 @@ bool sipi_trapping(void)
 
 void sipi_give_up_trap(void)
 {
+	atomic_store(&sipi.given_up, 1);
 	set_trap(false);
 }
 
@@ -80,7 +84,7 @@ static bool in_logical(struct pcpu *p, u32 dest)
 {
 	u32 ldr = atomic_load(&p->pub.ldr);
 
-	if (p->x2apic)
+	if (atomic_load(&p->pub.x2apic))
 		return ldr >> 16 == dest >> 16 && (ldr & dest & 0xffff);
 	if (dest == 0xff)
 		return true;
@@ -92,7 +96,7 @@ static bool in_logical(struct pcpu *p, u32 dest)
 
 static bool is_target(struct pcpu *self, struct pcpu *p, u32 icr, u32 dest)
 {
-	u32 broadcast = self->x2apic ? 0xffffffff : 0xff;
+	u32 broadcast = atomic_load(&self->pub.x2apic) ? 0xffffffff : 0xff;
 
 	switch (ICR_SHORTHAND(icr)) {
 	case ICR_SHORTHAND_SELF: return p == self;
@@ -164,12 +168,18 @@ static void start(struct vcpu *v, u8 vector)
 		set_trap(false);
 }
 
-/* The requests that do not change the guest's state. */
+/* The requests that do not change the guest's state; a stop does not return. */
 static void serve(struct vcpu *v)
 {
 	struct pcpu *p = pcpu_of(v);
 	u32 mail = atomic_fetch_and(&p->pub.mail, ~(u32)(MAIL_FLUSH | MAIL_REVIVE));
 
+	if (mail & MAIL_STOP) {
+		backend->disable(v);
+		atomic_store(&p->pub.stopped, 1);
+		for (;;)
+			cpu_halt();
+	}
 	if (mail & MAIL_FLUSH) {
 		backend->tlb_flush(v, true);
 		atomic_fetch_add(&p->pub.flushed, 1);
@@ -206,14 +216,12 @@ static void wait_sipi(struct vcpu *v)
 
 	for (;;) {
 		mail = atomic_load(&p->pub.mail);
-		if (mail & MAIL_STOP)
-			break;
 		if (mail & MAIL_INIT) {
 			atomic_fetch_and(&p->pub.mail, ~(u32)MAIL_INIT);
 			held = 0;
 			continue;
 		}
-		if (mail & (MAIL_FLUSH | MAIL_REVIVE))
+		if (mail & (MAIL_FLUSH | MAIL_REVIVE | MAIL_STOP))
 			serve(v);
 		if (mail & MAIL_SIPI) {
 			atomic_fetch_and(&p->pub.mail, ~(u32)(MAIL_SIPI | MAIL_WAIT_SIPI));
@@ -223,27 +231,23 @@ static void wait_sipi(struct vcpu *v)
 		held += atomic_exchange(&v->nmi_root, 0);
 		held -= mp_take_kick(p);
 	}
-	if (mail & MAIL_SIPI)
-		start(v, MAIL_VECTOR(mail));
+	start(v, MAIL_VECTOR(mail));
 	while (held--)
 		inject_nmi(v);
 }
 
-/* INIT: an AP waits for a SIPI, the CPU that booted starts over at the reset vector. */
+/* INIT: an AP waits for a SIPI. The CPU that booted would start over in the firmware: a reset. */
 static void take_init(struct vcpu *v)
 {
 	struct pcpu *p = pcpu_of(v);
 	u32 old = atomic_load(&p->pub.mail);
-	u32 new;
 
-	do {
-		new = old & ~(u32)MAIL_INIT;
-		if (!v->is_bsp)
-			new |= MAIL_WAIT_SIPI;
-	} while (!atomic_compare_exchange_weak(&p->pub.mail, &old, new));
-	reset_init(v);
 	if (v->is_bsp)
-		return;
+		machine_reset("INIT to the boot CPU");
+	while (!atomic_compare_exchange_weak(&p->pub.mail, &old,
+					     (old & ~(u32)MAIL_INIT) | MAIL_WAIT_SIPI))
+		;
+	reset_init(v);
 	if (atomic_fetch_add(&sipi.waiting, 1) == 0) {
 		set_trap(true);
 		backend->tlb_flush(v, true);
@@ -262,11 +266,6 @@ bool sipi_check_mail(struct vcpu *v)
 	if (mail & MAIL_INIT) {
 		take_init(v);
 		replaced = true;
-	}
-	if (atomic_load(&p->pub.mail) & MAIL_STOP) {
-		atomic_store(&p->pub.stopped, 1);
-		for (;;)
-			cpu_halt();
 	}
 	return replaced;
 }
@@ -314,7 +313,9 @@ enum exit_answer exit_init(struct vcpu *v, const struct exit *x)
 	struct pcpu *p = pcpu_of(v);
 
 	(void)x;
-	if (!v->is_bsp && init_is_stale(p))
+	if (v->is_bsp)
+		machine_reset("INIT to the boot CPU");
+	if (init_is_stale(p))
 		revive_self(v);
 	p->init_exited = true;
 	if (machine.sipi_icr) {
@@ -322,8 +323,7 @@ enum exit_answer exit_init(struct vcpu *v, const struct exit *x)
 		return EXIT_RETRY;
 	}
 	reset_init(v);
-	if (!v->is_bsp)
-		backend->state_set(v, REG_ACTIVITY, ACTIVITY_WAIT_SIPI);
+	backend->state_set(v, REG_ACTIVITY, ACTIVITY_WAIT_SIPI);
 	return EXIT_RETRY;
 }
 

@@ -21,7 +21,8 @@ void sipi_init(void);
 /* 1 while writes to the ICR exit. */
 bool sipi_trapping(void);
 
-/* Let all writes through from now on: the guest uses its local APIC in a way we do not know. */
+/* Let all writes through from now on: the guest uses its local APIC in a way we do not know. A CPU
+ * that still waits for its SIPI then waits for ever. */
 void sipi_give_up_trap(void);
 
 /* The xAPIC page moved, or the mode changed. */

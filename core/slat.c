@@ -15,7 +15,8 @@ static struct {
 	u64 *root;
 	u32 phys_bits;
 	u64 hidden_base, hidden_size;
-	u64 trapped; /* page whose writes exit; 0: none */
+	u64 trapped;   /* page whose writes exit; 0: none */
+	u64 read_only; /* another, for good */
 	void *decoy;
 } slat;
 
@@ -44,7 +45,8 @@ static bool leaf_fits(u64 base, u32 level)
 	if (level > 3 || (level == 3 && !slat.f->has_1g))
 		return false;
 	return !overlaps(base, size, slat.hidden_base, slat.hidden_size) &&
-	       !overlaps(base, size, slat.trapped, slat.trapped ? PAGE_SIZE : 0);
+	       !overlaps(base, size, slat.trapped, slat.trapped ? PAGE_SIZE : 0) &&
+	       !overlaps(base, size, slat.read_only, slat.read_only ? PAGE_SIZE : 0);
 }
 
 static u64 leaf(u64 base, u32 level, u8 type)
@@ -53,7 +55,7 @@ static u64 leaf(u64 base, u32 level, u8 type)
 
 	if (overlaps(base, span(level), slat.hidden_base, slat.hidden_size))
 		perms = 0;
-	else if (slat.trapped && base == slat.trapped)
+	else if (level == 1 && base && (base == slat.trapped || base == slat.read_only))
 		perms = SLAT_READ | SLAT_EXEC;
 	return slat.f->leaf(HPA(base), perms, type, level);
 }
@@ -158,6 +160,12 @@ err_t slat_hide(u64 base, u64 size)
 	return sync_gib(base) && sync_gib(base + size - 1)
 		       ? OK
 		       : "too little memory for the second-level page tables";
+}
+
+err_t slat_write_protect(u64 base)
+{
+	slat.read_only = base;
+	return sync_gib(base) ? OK : "too little memory for the second-level page tables";
 }
 
 /* Only addresses below the tables' four levels exist. */

@@ -21,6 +21,9 @@ err_t slat_hide(u64 base, u64 size);
 /* Give the guest the scratch page in place of the hidden page at gpa. False: gpa is not hidden. */
 bool slat_decoy(u64 gpa);
 
+/* The guest may read and execute the 4 KiB page at base, its writes exit. Bring-up; one page. */
+err_t slat_write_protect(u64 base);
+
 /* Guest writes to the 4 KiB page at base exit (or no longer). 0 moves no page. One page at a time.
  */
 void slat_trap_writes(u64 base, bool on);

@@ -59,7 +59,6 @@ void trap_cpu_init(struct pcpu *p)
 
 	p->self = p;
 	p->vcpu_ptr = &p->vcpu;
-	p->stack_top = (uintptr_t)p->stack + STACK_SIZE;
 	p->gdt[SEL_CODE64 / 8] = 0x00af9b000000ffff;
 	p->gdt[SEL_DATA / 8] = 0x00cf93000000ffff;
 	p->gdt[SEL_CODE32 / 8] = 0x00cf9b000000ffff;

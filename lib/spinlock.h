@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A fair lock that knows its owner: CPUs get it in the order in which they asked. For bring-up and
- * panics; no exit path takes one. cpu is any number that is unique per CPU and not UINT32_MAX.
+ * rare exits (second-level tables, revival); no common exit takes one. cpu is any number that is
+ * unique per CPU and not UINT32_MAX.
  */
 #ifndef LIB_SPINLOCK_H
 #define LIB_SPINLOCK_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every check a VM entry makes, evaluated in software (Intel SDM vol. 3C, 27.2 and 27.3), so that a
- * failed entry names its cause. Pure: works on any source of VMCS fields, on the host too.
+ * The checks a VM entry makes, evaluated in software (Intel SDM vol. 3C, 27.2 and 27.3) as far as
+ * they concern what Lamina uses, so that a failed entry names its cause. Pure: works on any source
+ * of VMCS fields, on the host too.
  */
 #ifndef VMX_CHECK_H
 #define VMX_CHECK_H

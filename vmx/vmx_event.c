@@ -27,10 +27,9 @@ static bool contributory(u8 vector)
 }
 
 /*
- * An exception while `info` was being delivered: #DF where the pair asks for it (Intel SDM vol.
- * 3A, 6.15, table 6-5). An interrupt whose delivery was cut short is not lost by #DF rules: benign
- * pairs are handled serially, so the exception is delivered and the interrupt, which hardware has
- * acknowledged, is dropped only where the CPU itself would turn to shutdown.
+ * An exception while `info` was being delivered: #DF where the pair asks for it (Intel SDM vol. 3A,
+ * 6.15, table 6-5). Benign pairs are handled serially: the exception is delivered, and an interrupt
+ * whose delivery it cut short is gone, as on the CPU itself.
  */
 static bool makes_double_fault(u64 info, u8 second)
 {

@@ -32,7 +32,7 @@ enum hc_info {
 	HC_INFO_LOW_BASE,      /* physical address of the page taken below 1 MiB, bytes */
 	HC_INFO_LOW_SIZE,      /* its size, bytes */
 	HC_INFO_START_TSC,     /* TSC at the first guest instruction, ticks */
-	HC_INFO_PROTECTED,     /* guest accesses to Lamina's memory so far */
+	HC_INFO_PROTECTED,     /* first touches of Lamina's pages, writes to its low page */
 	HC_INFO_LAPIC_TRAPPED, /* 1 while guest writes to the local APIC's ICR exit, else 0 */
 	HC_INFO_COUNT
 };

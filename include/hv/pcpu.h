@@ -5,9 +5,8 @@
 #ifndef HV_PCPU_H
 #define HV_PCPU_H
 
-#define PCPU_SELF      0
-#define PCPU_VCPU      8
-#define PCPU_STACK_TOP 16
+#define PCPU_SELF 0
+#define PCPU_VCPU 8
 
 #ifndef __ASSEMBLY__
 
@@ -31,7 +30,6 @@
 #define MAIL_VECTOR(m)	   ((u8)((m) >> 8))
 #define MAIL_SET_VECTOR(v) ((u32)(v) << 8)
 #define MAIL_VECTOR_MASK   0xff00u
-#define MAIL_REQUESTS	   0x7fu
 
 /* The public part: other CPUs read and write it. */
 struct pcpu_public {
@@ -41,6 +39,7 @@ struct pcpu_public {
 	_Atomic u32 up;	      /* the CPU runs Lamina */
 	_Atomic u32 apic_id;  /* in the mode the local APIC is in */
 	_Atomic u32 ldr, dfr; /* xAPIC logical destination, as the guest set it */
+	_Atomic u32 x2apic;   /* the mode the local APIC is in */
 	_Atomic u32 stopped;
 	_Atomic u32 revive; /* 1: the CPU leaves VMX operation and wants a real SIPI */
 };
@@ -61,9 +60,7 @@ struct tss {
 struct pcpu {
 	struct pcpu *self;
 	struct vcpu *vcpu_ptr;
-	u64 stack_top;
 	u32 index;
-	bool x2apic;	   /* the mode the local APIC is in */
 	bool init_exited;  /* an INIT exit happened since the last revival */
 	u8 sipi_vector;	   /* of the last start-up */
 	u32 sipi_log_next; /* log_next at the last start-up */
@@ -79,7 +76,6 @@ struct pcpu {
 
 _Static_assert(offsetof(struct pcpu, self) == PCPU_SELF, "entry code");
 _Static_assert(offsetof(struct pcpu, vcpu_ptr) == PCPU_VCPU, "entry code");
-_Static_assert(offsetof(struct pcpu, stack_top) == PCPU_STACK_TOP, "entry code");
 
 /* All CPUs, index 0 .. cpu_count - 1; set before any of them is virtualized. */
 extern struct pcpu *pcpus[MAX_CPUS];

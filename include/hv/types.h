@@ -5,7 +5,7 @@
  *
  * gpa_t and hpa_t are one-member structs so that the compiler refuses to mix a guest-physical with
  * a host-physical address. Guest and host addresses are equal in number (Lamina maps the machine
- * one to one), but only slat.c may say so.
+ * one to one), and the few places that rely on it say so.
  */
 #ifndef HV_TYPES_H
 #define HV_TYPES_H

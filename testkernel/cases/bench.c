@@ -26,10 +26,14 @@ static void bench_rdmsr(void)
 	rdmsr(MSR_FEATURE_CONTROL);
 }
 
+#define MTRR_DEF_ENABLE BIT(11)
+
 static u64 def_type, xcr0;
 
+/* As a system that changes its MTRRs does: off, then on again. Both change all memory types. */
 static void bench_mtrr(void)
 {
+	def_type ^= MTRR_DEF_ENABLE;
 	wrmsr(MSR_MTRR_DEF_TYPE, def_type);
 }
 
@@ -71,9 +75,9 @@ void group_bench(void)
 		{"cpuid", bench_cpuid},	  {"rdmsr", bench_rdmsr},   {"mtrr", bench_mtrr},
 		{"xsetbv", bench_xsetbv}, {"cr0-ne", bench_cr0_ne},
 	};
-	u64 empty = median(nothing), cr0 = read_cr0();
+	u64 empty = median(nothing), cr0 = read_cr0(), mtrr = rdmsr(MSR_MTRR_DEF_TYPE);
 
-	def_type = rdmsr(MSR_MTRR_DEF_TYPE);
+	def_type = mtrr;
 	for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
 		u64 m;
 
@@ -86,6 +90,7 @@ void group_bench(void)
 		check(m >= empty, "%s: %lu ticks, nothing at all %lu", list[i].name, m, empty);
 		note("bench %s %lu", list[i].name, (m - empty) / CALLS);
 	}
+	wrmsr(MSR_MTRR_DEF_TYPE, mtrr);
 	write_cr0(cr0);
 	tap("instructions that exit are measured");
 }
