@@ -23,8 +23,8 @@ boot() {
 	how=0
 	emulate "$work/$sub" "$limit" || how=$?
 	case $how in
-	3) echo "# $sub: stopped after $limit s" ;;
-	4) echo "# $sub: it panicked" ;;
+	3) echo "# $sub: stopped after $limit s" >&2 ;;
+	4) echo "# $sub: the console has a panic" ;;
 	esac
 }
 
@@ -71,7 +71,15 @@ images_testkernel() {
 }
 
 judge_host() {
-	ok "make $target" make -C "$top" "$target"
+	ok "make $target" quietly "$work/make.log" make -C "$top" "$target"
+	[ "$failed" -eq 0 ] || tail -n 40 "$work/make.log" | sed 's/^/# /' >&2
+}
+
+# quietly LOG COMMAND...
+quietly() {
+	into=$1
+	shift
+	"$@" >"$into" 2>&1
 }
 
 # The sum of the exit lines per CPU and kind is the total
@@ -206,7 +214,7 @@ same_lines() {
 }
 
 show_difference() {
-	diff "$work/bare/lines" "$work/lamina/lines" | head -n 40 | sed 's/^/# /'
+	diff "$work/bare/lines" "$work/lamina/lines" | head -n 40 | sed 's/^/# /' >&2
 }
 
 judge_same() {
