@@ -68,8 +68,11 @@ uses() {
 
 need 'run the tests' perl=prove
 if uses host; then
-	need 'build and run the unit tests and checks' libcmocka-dev=/usr/include/cmocka.h clang clang-format \
-		libcapstone-dev=/usr/include/capstone/capstone.h
+	need 'build and run the unit tests and checks' git clang clang-format \
+		libclang-rt-14-dev=/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a \
+		gcc-multilib=/usr/lib/gcc/x86_64-linux-gnu/12/32/libgcc.a \
+		libcmocka-dev=/usr/include/cmocka.h libcapstone-dev=/usr/include/capstone/capstone.h \
+		libunicorn-dev=/usr/include/unicorn/unicorn.h
 fi
 if uses linux bios alive refusal bare same hostile iso installed panic; then
 	build_lamina
