@@ -8,7 +8,8 @@ UNIT_TEST := $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 UNIT_SKIPPED := $(if $(wildcard /usr/include/unicorn/unicorn.h),,test_boot_low)
 UNIT_TEST := $(filter-out $(UNIT_SKIPPED),$(UNIT_TEST))
 # capstone is at hand for 64 bit only; vmx/ and the per-CPU data are 64-bit
-UNIT_64_ONLY := test_insn_capstone test_slat test_gmem test_vmx_check test_boot_low
+UNIT_64_ONLY := test_insn_capstone test_slat test_gmem test_vmx_check test_boot_low \
+	test_sipi test_mp
 UNIT_TEST_32 := $(filter-out $(UNIT_64_ONLY),$(UNIT_TEST))
 UNIT_BIN := $(UNIT_TEST:%=$(BUILD)/unit/64/%) $(UNIT_TEST_32:%=$(BUILD)/unit/32/%)
 
