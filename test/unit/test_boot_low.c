@@ -1,69 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The code below 1 MiB, run for real by an emulator in real mode: INT 15h over random memory maps,
- * as a system calls it, and the boot of a drive with the firmware's services played by the test.
- */
-#include <unicorn/unicorn.h>
-#include "unit.h"
-#include "boot/boot_low.h"
-#include "core/core.h"
-#include "core/mp.h"
-#include "core/page.h"
+/* INT 15h of the low page, run for real by an emulator over random memory maps, as a system calls
+ * it. */
+#include "low_world.h"
 
-#define MEM_BYTES  MiB(2)
-#define OLD_CS	   0xf000u
-#define OLD_IP	   0xf859u
-#define OLD_LINEAR (OLD_CS * 16 + OLD_IP)
-#define CALLER	   0x20100u /* where the system's code goes on after its INT */
-#define SMAP	   0x534d4150u
-#define CF	   1u
-
-struct machine machine;
-
-static u8 mem[MEM_BYTES] __attribute__((aligned(4096)));
-
-void *phys_ptr(u64 pa)
-{
-	assert_true(pa < sizeof(mem));
-	return mem + pa;
-}
-
-/* Its address is stored in the page, no more. */
-void ap_main(struct pcpu *p)
-{
-	(void)p;
-	abort();
-}
-
-enum { EAX, EBX, ECX, EDX, ESI, EDI, EBP, ESP, EFLAGS, CS, DS, ES, SS, FS, GS, REGS };
-
-static const int uc_reg[REGS] = {
-	UC_X86_REG_EAX, UC_X86_REG_EBX, UC_X86_REG_ECX, UC_X86_REG_EDX,	   UC_X86_REG_ESI,
-	UC_X86_REG_EDI, UC_X86_REG_EBP, UC_X86_REG_ESP, UC_X86_REG_EFLAGS, UC_X86_REG_CS,
-	UC_X86_REG_DS,	UC_X86_REG_ES,	UC_X86_REG_SS,	UC_X86_REG_FS,	   UC_X86_REG_GS,
-};
-
-struct regs {
-	u32 r[REGS];
-};
-
-static uc_engine *uc;
-
-static struct regs get_regs(void)
-{
-	struct regs g;
-
-	memset(&g, 0, sizeof(g));
-	for (u32 i = 0; i < REGS; i++)
-		uc_reg_read(uc, uc_reg[i], &g.r[i]);
-	return g;
-}
-
-static void set_regs(const struct regs *g)
-{
-	for (u32 i = 0; i < REGS; i++)
-		assert_int_equal(uc_reg_write(uc, uc_reg[i], &g->r[i]), UC_ERR_OK);
-}
+#define CALLER 0x20100u /* where the system's code goes on after its INT */
+#define SMAP   0x534d4150u
 
 /* The old vector: seen with these registers, then it answers in a way of its own. */
 static struct {
@@ -109,24 +50,6 @@ static struct regs call_int15(const struct regs *in)
 	return g;
 }
 
-/* Registers of a system that calls: all of them random, so that each change shows. */
-static struct regs random_regs(u32 eax)
-{
-	struct regs g;
-
-	for (u32 i = 0; i < REGS; i++)
-		g.r[i] = (u32)rnd();
-	g.r[EAX] = eax;
-	/* CF, PF, AF, ZF, SF, IF, DF, OF at will; bit 1 is always 1 */
-	g.r[EFLAGS] = (g.r[EFLAGS] & 0xed5) | 2;
-	g.r[EFLAGS] &= ~0x100u; /* no single steps */
-	for (u32 i = CS; i < REGS; i++)
-		g.r[i] = 0x3000 + (u32)rnd_below(0x1000);
-	g.r[ESP] = 0x8000 + 2 * (u32)rnd_below(0x3000);
-	g.r[SS] = 0x5000;
-	return g;
-}
-
 /* Flags as they were but for CF. */
 static void set_cf(struct regs *g, bool cf)
 {
@@ -160,31 +83,6 @@ static void random_map(struct mem_map *m, u32 ranges)
 		base += size;
 	}
 	assert_int_equal(m->count, ranges);
-}
-
-/* Firmware as we find it: its INT 15h, its memory below 1 MiB, and a free page somewhere. */
-static void start(void)
-{
-	static const u8 answer[] = {0xb8, 0xef, 0xbe, 0xcf}; /* mov $beefh, %ax; iret */
-	u32 vector = OLD_CS << 16 | OLD_IP;
-	u64 page = PAGE_SIZE * (0x80 + rnd_below(0x1f));
-	struct mem_map ram = {.count = 0};
-	u16 kib = 640;
-
-	for (size_t i = 0; i < sizeof(mem); i++)
-		mem[i] = (u8)i;
-	memset(&machine, 0, sizeof(machine));
-	memcpy(mem + 0x15 * 4, &vector, 4);
-	memcpy(mem + OLD_LINEAR, answer, sizeof(answer));
-	memcpy(mem + 0x413, &kib, 2);
-	mem_map_add(&ram, 0, page + PAGE_SIZE + rnd_below(PAGE_SIZE), E820_RAM);
-	assert_true(boot_low_init(&ram) == OK);
-	assert_int_equal(machine.low_base, page);
-	assert_int_equal(machine.low_size, PAGE_SIZE);
-	if (uc)
-		uc_close(uc);
-	assert_int_equal(uc_open(UC_ARCH_X86, UC_MODE_16, &uc), UC_ERR_OK);
-	assert_int_equal(uc_mem_map_ptr(uc, 0, MEM_BYTES, UC_PROT_ALL, mem), UC_ERR_OK);
 }
 
 static void hook_old_vector(void)
@@ -400,111 +298,6 @@ static void test_page(void **state)
 	assert_non_null(boot_low_init(&ram));
 }
 
-/* --- the boot of a drive --- */
-
-static struct {
-	bool fails, signature;
-	u32 reads, int19;
-	struct regs regs;
-} disk;
-
-/* INT 13h reads a sector; INT 19h is the end. */
-static void on_interrupt(uc_engine *u, u32 number, void *user)
-{
-	u16 signature = disk.signature ? 0xaa55 : 0xaa54;
-	u32 flags;
-
-	(void)user;
-	if (number != 0x13) {
-		disk.int19 += number == 0x19;
-		uc_emu_stop(u);
-		return;
-	}
-	disk.reads++;
-	disk.regs = get_regs();
-	memcpy(mem + 0x7c00 + 510, &signature, 2);
-	flags = (disk.regs.r[EFLAGS] & ~CF) | disk.fails;
-	uc_reg_write(u, UC_X86_REG_EFLAGS, &flags);
-	flags = (u32)rnd(); /* services may change DX */
-	uc_reg_write(u, UC_X86_REG_EDX, &flags);
-}
-
-static struct regs boot(u8 drive, bool loaded)
-{
-	static uc_hook hook;
-	struct regs g;
-	u16 cs, ip;
-
-	start();
-	boot_low_set_drive(drive, loaded);
-	boot_low_drive_entry(&cs, &ip);
-	assert_int_equal(cs * 16u, machine.low_base);
-	g = random_regs((u32)rnd());
-	g.r[CS] = cs;
-	g.r[EFLAGS] &= ~0x200u;
-	set_regs(&g);
-	disk.reads = disk.int19 = 0;
-	memset(mem + 0x7c00, 0xf4, 512);
-	assert_int_equal(
-		uc_hook_add(uc, &hook, UC_HOOK_INTR, (void *)(uintptr_t)on_interrupt, NULL, 1, 0),
-		UC_ERR_OK);
-	assert_int_equal(uc_emu_start(uc, cs * 16u + ip, 0x7c00, 0, 1000), UC_ERR_OK);
-	return get_regs();
-}
-
-/* What a boot sector relies on: CS:IP 0:7C00h, DL the drive, a stack, interrupts on. */
-static void assert_booted(const struct regs *g, u8 drive)
-{
-	u16 ip;
-
-	uc_reg_read(uc, UC_X86_REG_IP, &ip);
-	assert_int_equal(g->r[CS], 0);
-	assert_int_equal(ip, 0x7c00);
-	assert_int_equal(g->r[EDX] & 0xffff, drive);
-	assert_int_equal(g->r[SS], 0);
-	assert_int_equal(g->r[ESP] & 0xffff, 0x7c00);
-	assert_int_equal(g->r[DS] | g->r[ES], 0);
-	assert_true(g->r[EFLAGS] & 0x200);
-	assert_int_equal(disk.int19, 0);
-}
-
-static void test_boot_drive(void **state)
-{
-	static const u8 drives[] = {0x80, 0x81, 0, 0xe0};
-	struct regs g;
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(drives); i++) {
-		disk.fails = false;
-		disk.signature = true;
-		g = boot(drives[i], true);
-		assert_booted(&g, drives[i]);
-		assert_int_equal(disk.reads, 0);
-		g = boot(drives[i], false);
-		assert_booted(&g, drives[i]);
-		assert_int_equal(disk.reads, 1);
-		assert_int_equal(disk.regs.r[EAX] & 0xffff, 0x0201);
-		assert_int_equal(disk.regs.r[ECX] & 0xffff, 1);
-		assert_int_equal(disk.regs.r[EDX] & 0xffff, drives[i]);
-		assert_int_equal(disk.regs.r[EBX] & 0xffff, 0x7c00);
-		assert_int_equal(disk.regs.r[ES], 0);
-	}
-}
-
-/* A drive that cannot be read, or has no boot sector, is the firmware's to judge: INT 19h. */
-static void test_boot_fails(void **state)
-{
-	(void)state;
-	disk.fails = true;
-	disk.signature = true;
-	boot(0x80, false);
-	assert_int_equal(disk.int19, 1);
-	disk.fails = false;
-	disk.signature = false;
-	boot(0x80, false);
-	assert_int_equal(disk.int19, 1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -514,8 +307,6 @@ int main(void)
 		cmocka_unit_test(test_every_function),
 		cmocka_unit_test(test_too_many_ranges),
 		cmocka_unit_test(test_page),
-		cmocka_unit_test(test_boot_drive),
-		cmocka_unit_test(test_boot_fails),
 	};
 
 	return RUN_SEEDED(tests);

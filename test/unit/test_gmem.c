@@ -18,14 +18,14 @@
 struct machine machine;
 const struct backend *backend;
 
-static u8 mem[MEM_BYTES]; /* guest-physical memory from 0 */
+static u8 mem[MEM_BYTES]; /* guest-physical memory from 0, and again and again up to 2 MiB */
 static u64 regs[REG_COUNT];
 static u64 cr0, cr4;
 static struct vcpu vcpu;
 
 const void *phys_map(u64 pa, size_t len)
 {
-	return pa <= MEM_BYTES && len <= MEM_BYTES - pa ? mem + pa : NULL;
+	return pa <= MiB(2) && len <= MEM_BYTES - pa % MEM_BYTES ? mem + pa % MEM_BYTES : NULL;
 }
 
 u64 guest_cr(struct vcpu *v, enum cr_name cr)
@@ -218,8 +218,9 @@ static void test_tables_out_of_reach(void **state)
 		machine.hv_size = 4096;
 		assert_false(gmem_walk(&vcpu, m.linear, &gpa));
 		machine.hv_size = 0;
-		put_entry(m.entry_at[0], (MEM_BYTES - 4096) | PTE_P,
-			  8); /* in no range of the map */
+		put_entry(m.entry_at[0], MiB(1) | PTE_P, 8); /* in no range of the map */
+		assert_false(gmem_walk(&vcpu, m.linear, &gpa));
+		put_entry(m.entry_at[0], 0xa0000 | PTE_P, 8); /* video memory */
 		assert_false(gmem_walk(&vcpu, m.linear, &gpa));
 		put_entry(m.entry_at[0], BIT(51) | PTE_P, 8);
 		assert_false(gmem_walk(&vcpu, m.linear, &gpa));
@@ -239,7 +240,16 @@ static void test_read_phys(void **state)
 	assert_false(gmem_read_phys(0x2ff1, out, 16));
 	assert_false(gmem_read_phys(0x3fff, out, 1));
 	assert_true(gmem_read_phys(0x4000, out, 16));
-	assert_false(gmem_read_phys(MEM_BYTES - 8, out, 16));
+	/* below 1 MiB all is memory but the video's; above, what the map says */
+	assert_true(gmem_read_phys(0x9fff0, out, 16));
+	assert_false(gmem_read_phys(0x9fff1, out, 16));
+	assert_false(gmem_read_phys(0xbfff0, out, 16));
+	assert_true(gmem_read_phys(0xffff0, out, 16));
+	assert_false(gmem_read_phys(0xffff8, out, 16));
+	assert_false(gmem_read_phys(MiB(1), out, 16));
+	assert_true(mem_map_add(&machine.boot.map, MiB(1), 4096, E820_RAM));
+	assert_true(gmem_read_phys(MiB(1), out, 16));
+	assert_false(gmem_read_phys(MiB(1) + 4088, out, 16));
 	assert_false(gmem_read_phys(UINT64_MAX - 3, out, 4));
 }
 

@@ -69,7 +69,7 @@ static u64 size_of(u32 level)
 
 struct machine {
 	struct mtrr_state mtrr;
-	u64 ram_top, hidden, hidden_size, trapped;
+	u64 ram_top, hidden, hidden_size, trapped, read_only;
 	bool has_1g;
 };
 
@@ -100,7 +100,8 @@ static void check(const struct machine *m, u64 gpa)
 {
 	struct walk w = walk(gpa);
 	bool hidden = gpa - m->hidden < m->hidden_size;
-	bool trapped = m->trapped && gpa - m->trapped < PAGE_SIZE;
+	bool trapped = (m->trapped && gpa - m->trapped < PAGE_SIZE) ||
+		       (m->read_only && gpa - m->read_only < PAGE_SIZE);
 
 	if (hidden) {
 		assert_int_equal(w.entry & 7, 0);
@@ -323,8 +324,45 @@ static void test_missing(void **state)
 	assert_false(slat_map_missing(BIT(48)));
 }
 
-/* With any number of pages less than it needs it says so, and an entry once given is never
- * half-made. */
+/* The page below 1 MiB stays as it is while the trap comes, moves and goes. */
+static void test_write_protect(void **state)
+{
+	struct machine m = usual(GiB(2));
+
+	(void)state;
+	m.read_only = KiB(636);
+	start(&m, 16);
+	assert_true(slat_write_protect(m.read_only) == OK);
+	check_all(&m);
+	m.trapped = 0xfee00000;
+	slat_trap_writes(m.trapped, true);
+	check_all(&m);
+	random_mtrrs(&m.mtrr);
+	slat_set_mtrr(&m.mtrr);
+	check(&m, m.read_only);
+	check(&m, m.read_only - 1);
+	check(&m, m.read_only + PAGE_SIZE);
+	m.trapped = 0;
+	slat_trap_writes(0xfee00000, false);
+	check(&m, m.read_only);
+	check(&m, 0xfee00000);
+}
+
+/* Where there is no page to split a range with, it is mapped whole and uncached, never wrong. */
+static void check_coarse(const struct machine *m, u64 from, u64 to)
+{
+	for (u64 gpa = from; gpa < to; gpa += PAGE_2M / 2) {
+		struct walk w = walk(gpa);
+
+		if ((w.entry & 0x38) == MTRR_UC << 3)
+			assert_int_equal(w.entry & 0xffffffffff007ULL,
+					 (gpa & ~(size_of(w.level) - 1)) | 7);
+		else
+			check(m, gpa);
+	}
+}
+
+/* Three pages are the least for 5 GiB; with five all is exact. */
 static void test_too_little_memory(void **state)
 {
 	struct machine m = usual(GiB(5));
@@ -335,7 +373,14 @@ static void test_too_little_memory(void **state)
 		arena_used = 0;
 		arena_limit = pages;
 		ept_format.has_1g = true;
-		assert_non_null(slat_init(&ept_format, &m.mtrr, m.ram_top, PHYS_BITS));
+		if (slat_init(&ept_format, &m.mtrr, m.ram_top, PHYS_BITS) == OK) {
+			assert_true(pages >= 3);
+			check_coarse(&m, 0, GiB(1));
+			for (u64 gpa = GiB(1); gpa < GiB(5); gpa += PAGE_2M)
+				check(&m, gpa);
+		} else {
+			assert_true(pages < 3);
+		}
 	}
 	start(&m, 5);
 	assert_non_null(slat_hide(MiB(500), PAGE_SIZE));
@@ -350,7 +395,8 @@ int main(void)
 		cmocka_unit_test(test_usual_machines),	  cmocka_unit_test(test_hidden_across),
 		cmocka_unit_test(test_without_1g_leaves), cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_no_leak),		  cmocka_unit_test(test_decoy),
-		cmocka_unit_test(test_missing),		  cmocka_unit_test(test_too_little_memory),
+		cmocka_unit_test(test_missing),		  cmocka_unit_test(test_write_protect),
+		cmocka_unit_test(test_too_little_memory),
 	};
 
 	return RUN_SEEDED(tests);

@@ -5,11 +5,12 @@ UNIT_SRC := $(filter-out lib/string.c,$(wildcard lib/*.c crmodel/*.c)) boot/boot
 	boot/linux_image.c core/options.c
 UNIT_TEST := $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 # code of the low page needs a CPU to run on
-UNIT_SKIPPED := $(if $(wildcard /usr/include/unicorn/unicorn.h),,test_boot_low)
+UNIT_LOW := test_boot_low test_boot_drive
+UNIT_SKIPPED := $(if $(wildcard /usr/include/unicorn/unicorn.h),,$(UNIT_LOW))
 UNIT_TEST := $(filter-out $(UNIT_SKIPPED),$(UNIT_TEST))
 # capstone is at hand for 64 bit only; vmx/ and the per-CPU data are 64-bit
-UNIT_64_ONLY := test_insn_capstone test_slat test_gmem test_vmx_check test_boot_low \
-	test_sipi test_mp
+UNIT_64_ONLY := test_insn_capstone test_slat test_gmem test_vmx_check test_vmx_event \
+	test_sipi test_mp test_exits $(UNIT_LOW)
 UNIT_TEST_32 := $(filter-out $(UNIT_64_ONLY),$(UNIT_TEST))
 UNIT_BIN := $(UNIT_TEST:%=$(BUILD)/unit/64/%) $(UNIT_TEST_32:%=$(BUILD)/unit/32/%)
 
@@ -56,8 +57,8 @@ $(BUILD)/unit/64/boot/boot_low.o: UNIT_CFLAGS += -fno-sanitize=alignment
 $(BUILD)/unit/64/boot/boot_low.S.o: boot/boot_low.S
 	@mkdir -p $(@D)
 	$(CC) -m64 $(UNIT_CFLAGS) -D__ASSEMBLY__ -c $< -o $@
-$(BUILD)/unit/64/test_boot_low: UNIT_LIBS += -lunicorn
-$(BUILD)/unit/64/test_boot_low: $(BUILD)/unit/64/boot/boot_low.o $(BUILD)/unit/64/boot/boot_low.S.o
+$(UNIT_LOW:%=$(BUILD)/unit/64/%): UNIT_LIBS += -lunicorn
+$(UNIT_LOW:%=$(BUILD)/unit/64/%): $(BUILD)/unit/64/boot/boot_low.o $(BUILD)/unit/64/boot/boot_low.S.o
 
 $(BUILD)/unit/64/test_%: $(BUILD)/unit/64/test/unit/test_%.o $(BUILD)/unit/64/under_test.a
 	$(CC) -m64 $(UNIT_CFLAGS) $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(UNIT_LIBS) -o $@
