@@ -24,7 +24,7 @@ static void leaf_1(struct vcpu *v, struct cpuid *c)
 	c->ecx &= ~(CPUID_1_ECX_VMX | CPUID_1_ECX_SMX | CPUID_1_ECX_OSXSAVE);
 	if ((c->ecx & CPUID_1_ECX_XSAVE) && (guest_cr(v, CR_4) & CR4_OSXSAVE))
 		c->ecx |= CPUID_1_ECX_OSXSAVE;
-	if (machine.opt.cpuid == OPT_CPUID_LAMINA)
+	if (machine.opt.cpuid == OPT_CPUID_HYPERVISOR)
 		c->ecx |= CPUID_1_ECX_HYPERVISOR;
 }
 
@@ -38,7 +38,7 @@ static void leaf_7(struct vcpu *v, struct cpuid *c)
 
 static void leaf_hv(struct cpuid *c)
 {
-	if (machine.opt.cpuid == OPT_CPUID_LAMINA)
+	if (machine.opt.cpuid != OPT_CPUID_NATIVE)
 		*c = (struct cpuid){CPUID_HV_BASE, NAME_EBX, NAME_ECX, NAME_EDX};
 }
 
