@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+/* The handlers of MSR and port exits, with the rest of Lamina played by the test. */
+#include "unit.h"
+#include "core/core.h"
+#include "core/exit_handlers.h"
+#include "core/mp.h"
+#include "core/msr.h"
+#include "core/mtrr.h"
+#include "core/page.h"
+#include "core/port.h"
+#include "core/serial.h"
+#include "core/sipi.h"
+#include "core/slat.h"
+#include "hv/hypapp.h"
+#include "x86/apic.h"
+#include "x86/insn.h"
+#include "x86/msr.h"
+
+#define HV_BASE	  0x3f000000ULL
+#define APIC_PAGE 0xfee00000ULL
+#define PM1A	  0xb004
+
+struct machine machine;
+const struct backend *backend;
+
+static struct pcpu pcpu;
+static struct vcpu *const v = &pcpu.vcpu;
+
+/* What the handlers did. */
+static struct {
+	u32 gps, flushes, slat_sets, published, moved, reports;
+	struct mtrr_state mtrr;
+	u64 x2icr;
+} did;
+
+static bool trapped_msr[2][0x2000], trapped_port[0x10000];
+
+enum exit_answer inject_gp(struct vcpu *cpu)
+{
+	assert_true(cpu == v);
+	did.gps++;
+	return EXIT_INJECTED;
+}
+
+void mp_publish_apic(struct pcpu *p)
+{
+	assert_true(p == &pcpu);
+	did.published++;
+}
+
+void sipi_apic_moved(void)
+{
+	did.moved++;
+}
+
+enum exit_answer sipi_write_x2icr(struct vcpu *cpu, u64 value)
+{
+	(void)cpu;
+	did.x2icr = value;
+	return EXIT_RETRY;
+}
+
+void slat_set_mtrr(const struct mtrr_state *s)
+{
+	did.slat_sets++;
+	did.mtrr = *s;
+}
+
+void say(const char *f, ...)
+{
+	(void)f;
+}
+
+void say_line(const char *line)
+{
+	(void)line;
+}
+
+u64 page_used(void)
+{
+	return 0;
+}
+
+static void report(emit_fn emit)
+{
+	assert_true(emit == say_line);
+	did.reports++;
+}
+
+static const struct hypapp reporter = {.name = "reporter", .report = report}, silent;
+const struct hypapp *const hypapp_list[] = {&silent, &reporter, NULL};
+
+static void tlb_flush(struct vcpu *cpu, bool second_level)
+{
+	(void)cpu;
+	did.flushes += second_level;
+}
+
+static void trap_msr(u32 msr, bool read, bool write)
+{
+	trapped_msr[0][msr] = read;
+	trapped_msr[1][msr] = write;
+}
+
+static void trap_port(u16 port, bool on)
+{
+	trapped_port[port] = on;
+}
+
+static const struct backend fake_backend = {
+	.tlb_flush = tlb_flush,
+	.trap_msr = trap_msr,
+	.trap_port = trap_port,
+};
+
+static void restart(void)
+{
+	memset(&did, 0, sizeof(did));
+	memset(&machine, 0, sizeof(machine));
+	memset(fake_cpu, 0, sizeof(*fake_cpu));
+	memset(&pcpu, 0, sizeof(pcpu));
+	backend = &fake_backend;
+	machine.hv_base = HV_BASE;
+	machine.hv_size = MiB(2);
+	machine.pm.pm1a_cnt = PM1A;
+	for (u32 i = 0; i < GPR_COUNT; i++)
+		v->gpr[i] = rnd();
+}
+
+/* --- MSRs --- */
+
+static enum exit_answer read_msr(u32 msr)
+{
+	struct exit x = {.kind = EXIT_RDMSR};
+
+	v->gpr[GPR_RCX] = rnd() << 32 | msr;
+	return exit_rdmsr(v, &x);
+}
+
+/* The upper halves of the registers must not matter. */
+static enum exit_answer write_msr(u32 msr, u64 value)
+{
+	struct exit x = {.kind = EXIT_WRMSR};
+
+	v->gpr[GPR_RCX] = rnd() << 32 | msr;
+	v->gpr[GPR_RAX] = rnd() << 32 | (u32)value;
+	v->gpr[GPR_RDX] = rnd() << 32 | value >> 32;
+	return exit_wrmsr(v, &x);
+}
+
+/* MSRs of features that CPUID hides are absent though the machine has them. */
+static bool is_hidden(u32 msr)
+{
+	return (msr >= 0x480 && msr <= 0x493) || msr == 0x9b || (msr >= 0x560 && msr <= 0x571) ||
+	       (msr >= 0x580 && msr <= 0x587);
+}
+
+static void test_hidden_msrs(void **state)
+{
+	(void)state;
+	for (u32 msr = 0; msr < 0x2000; msr++) {
+		if (!is_hidden(msr))
+			continue;
+		restart();
+		fake_msr(msr, 0x1234, ~0ULL);
+		assert_int_equal(read_msr(msr), EXIT_INJECTED);
+		assert_int_equal(write_msr(msr, 0x1234), EXIT_INJECTED);
+		assert_int_equal(did.gps, 2);
+		assert_int_equal(rdmsr(msr), 0x1234);
+	}
+}
+
+static void test_msrs(void **state)
+{
+	(void)state;
+	restart();
+	assert_int_equal(read_msr(0xc0011234), EXIT_INJECTED);
+	assert_int_equal(write_msr(0xc0011234, 0), EXIT_INJECTED);
+	fake_msr(0xc0011234, 0x1122334455667788, 0xff);
+	assert_int_equal(read_msr(0xc0011234), EXIT_ADVANCE);
+	assert_int_equal(v->gpr[GPR_RAX], 0x55667788);
+	assert_int_equal(v->gpr[GPR_RDX], 0x11223344);
+	assert_int_equal(write_msr(0xc0011234, 0x1122334455667799), EXIT_ADVANCE);
+	assert_int_equal(rdmsr(0xc0011234), 0x1122334455667799);
+	assert_int_equal(write_msr(0xc0011234, 0), EXIT_INJECTED);
+	assert_int_equal(rdmsr(0xc0011234), 0x1122334455667799);
+	/* locked, and without VMX */
+	fake_msr(MSR_FEATURE_CONTROL, 5, ~0ULL);
+	assert_int_equal(read_msr(MSR_FEATURE_CONTROL), EXIT_ADVANCE);
+	assert_int_equal(v->gpr[GPR_RAX], 1);
+	assert_int_equal(v->gpr[GPR_RDX], 0);
+	assert_int_equal(write_msr(MSR_FEATURE_CONTROL, 5), EXIT_INJECTED);
+	/* no microcode update reaches the CPU */
+	fake_msr(MSR_BIOS_UPDT_TRIG, 0, ~0ULL);
+	assert_int_equal(write_msr(MSR_BIOS_UPDT_TRIG, 0x1000), EXIT_ADVANCE);
+	assert_int_equal(rdmsr(MSR_BIOS_UPDT_TRIG), 0);
+	assert_int_equal(write_msr(MSR_X2APIC_ICR, 0x2000000c4500), EXIT_RETRY);
+	assert_int_equal(did.x2icr, 0x2000000c4500);
+}
+
+static void test_apic_base(void **state)
+{
+	const u64 bits = 0xffffff000ULL | BIT(11) | BIT(10);
+
+	(void)state;
+	restart();
+	fake_msr(MSR_APIC_BASE, APIC_PAGE | 0x900, bits);
+	for (u64 ours = HV_BASE; ours < HV_BASE + MiB(2); ours += PAGE_SIZE)
+		assert_int_equal(write_msr(MSR_APIC_BASE, ours | 0x900), EXIT_INJECTED);
+	assert_int_equal(write_msr(MSR_APIC_BASE, APIC_PAGE | 0x901), EXIT_INJECTED);
+	assert_int_equal(rdmsr(MSR_APIC_BASE), APIC_PAGE | 0x900);
+	assert_int_equal(did.published + did.moved, 0);
+	assert_int_equal(write_msr(MSR_APIC_BASE, (HV_BASE - PAGE_SIZE) | 0x900), EXIT_ADVANCE);
+	assert_int_equal(write_msr(MSR_APIC_BASE, APIC_PAGE | 0xd00), EXIT_ADVANCE);
+	assert_int_equal(rdmsr(MSR_APIC_BASE), APIC_PAGE | 0xd00);
+	assert_int_equal(did.published, 2);
+	assert_int_equal(did.moved, 2);
+}
+
+/* In the order of struct mtrr_state (Intel SDM vol. 3A, table 12-9). */
+static const u32 fixed_msrs[MTRR_FIXED_COUNT] = {0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
+						 0x26b, 0x26c, 0x26d, 0x26e, 0x26f};
+
+static void make_mtrrs(void)
+{
+	restart();
+	fake_cpu->leaf_1.edx = CPUID_1_EDX_MTRR;
+	fake_msr(MSR_MTRRCAP, 0x508, 0);
+	fake_msr(MSR_MTRR_DEF_TYPE, 0xc06, 0xc07);
+	for (u32 i = 0; i < MTRR_FIXED_COUNT; i++)
+		fake_msr(fixed_msrs[i], 0x0606060606060606, 0x0707070707070707);
+	for (u32 i = 0; i < 16; i++)
+		fake_msr(0x200 + i, 0, 0xffffff0ff);
+}
+
+/* The tables follow each accepted write with what all MSRs read then; a refused one changes
+ * nothing. */
+static void test_mtrr_writes(void **state)
+{
+	(void)state;
+	make_mtrrs();
+	for (u32 i = 0; i < MTRR_FIXED_COUNT; i++) {
+		assert_int_equal(write_msr(fixed_msrs[i], 0x0101010101010100 + i % 8),
+				 EXIT_ADVANCE);
+		assert_int_equal(did.mtrr.fixed[i], 0x0101010101010100 + i % 8);
+		assert_int_equal(write_msr(fixed_msrs[i], 0xf0), EXIT_INJECTED);
+	}
+	for (u32 i = 0; i < 8; i++) {
+		assert_int_equal(write_msr(0x200 + 2 * i, 0x100000 * i | 6), EXIT_ADVANCE);
+		assert_int_equal(did.mtrr.base[i], 0x100000 * i | 6);
+		assert_int_equal(write_msr(0x201 + 2 * i, 0xfff00000), EXIT_ADVANCE);
+		assert_int_equal(did.mtrr.mask[i], 0xfff00000);
+	}
+	assert_int_equal(write_msr(MSR_MTRR_DEF_TYPE, 0), EXIT_ADVANCE);
+	assert_int_equal(did.mtrr.def_type, 0);
+	assert_int_equal(did.mtrr.cap, 0x508);
+	assert_int_equal(did.slat_sets, MTRR_FIXED_COUNT + 17);
+	assert_int_equal(did.flushes, did.slat_sets);
+	assert_int_equal(did.gps, MTRR_FIXED_COUNT);
+}
+
+static void test_mtrr_read(void **state)
+{
+	struct mtrr_state s;
+
+	(void)state;
+	make_mtrrs();
+	fake_msr(MSR_MTRRCAP, 0x002, 0); /* no fixed ranges, two pairs */
+	fake_msr(0x202, 0x12345006, 0);
+	fake_msr(0x204, 0x77777006, 0);
+	mtrr_read(&s);
+	assert_int_equal(s.base[1], 0x12345006);
+	assert_int_equal(s.base[2], 0);
+	for (u32 i = 0; i < MTRR_FIXED_COUNT; i++)
+		assert_int_equal(s.fixed[i], 0);
+	fake_cpu->leaf_1.edx = 0; /* a CPU without */
+	fake_cpu->msr_count = 0;
+	mtrr_read(&s);
+	assert_int_equal(s.def_type, 0x806);
+}
+
+/* All that must exit does, and nothing else: each exit costs. */
+static void test_trapped_msrs(void **state)
+{
+	(void)state;
+	restart();
+	memset(trapped_msr, 0, sizeof(trapped_msr));
+	msr_trap_init();
+	for (u32 msr = 0; msr < 0x2000; msr++) {
+		bool both = is_hidden(msr) || msr == MSR_FEATURE_CONTROL;
+		bool mtrr = msr == 0x2ff || (msr >= 0x200 && msr < 0x220);
+
+		for (u32 i = 0; i < MTRR_FIXED_COUNT; i++)
+			mtrr |= msr == fixed_msrs[i];
+		assert_int_equal(trapped_msr[0][msr], both);
+		assert_int_equal(trapped_msr[1][msr],
+				 both || mtrr || msr == MSR_APIC_BASE || msr == MSR_BIOS_UPDT_TRIG);
+	}
+}
+
+/* --- ports --- */
+
+static enum exit_answer access_port(u16 port, u8 size, bool in, bool string)
+{
+	struct exit x = {.kind = EXIT_PORT, .port = {port, size, in, string}};
+
+	return exit_port(v, &x);
+}
+
+static void test_port_in(void **state)
+{
+	static const u64 mask[] = {0, 0xff, 0xffff, 0, 0xffffffff};
+
+	(void)state;
+	for (u8 size = 1; size <= 4; size *= 2) {
+		u64 rax;
+
+		restart();
+		rax = v->gpr[GPR_RAX];
+		fake_cpu->port_in = 0x89abcdef;
+		assert_int_equal(access_port(PM1A, size, true, false), EXIT_ADVANCE);
+		rax = size == 4 ? 0 : rax & ~mask[size];
+		assert_int_equal(v->gpr[GPR_RAX], rax | (0x89abcdef & mask[size]));
+		assert_int_equal(fake_cpu->port_count, 1);
+		assert_int_equal(fake_cpu->port[0].size, size);
+		assert_int_equal(did.reports, 0);
+	}
+}
+
+/* SLP_EN is bit 13 of the register, however it is written. */
+static void test_power_off(void **state)
+{
+	static const struct {
+		u16 port;
+		u8 size;
+		u32 value;
+		bool off;
+	} cases[] = {
+		{PM1A, 2, 0x2000, true},  {PM1A, 2, 0x3c01, true},     {PM1A, 2, 0x1c01, false},
+		{PM1A, 4, 0x2000, true},  {PM1A, 1, 0x20, false},      {PM1A + 1, 1, 0x20, true},
+		{PM1A + 1, 1, 1, false},  {PM1A + 1, 2, 0x0020, true}, {PM1A + 1, 2, 0x2000, false},
+		{PM1A, 1, 0x2000, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		restart();
+		v->gpr[GPR_RAX] = 0xffffffff00000000 | cases[i].value;
+		assert_int_equal(access_port(cases[i].port, cases[i].size, false, false),
+				 EXIT_ADVANCE);
+		assert_int_equal(did.reports, cases[i].off);
+		assert_int_equal(fake_cpu->port_count, 1);
+		assert_int_equal(fake_cpu->port[0].port, cases[i].port);
+		assert_int_equal(fake_cpu->port[0].size, cases[i].size);
+	}
+}
+
+static void test_port_traps(void **state)
+{
+	(void)state;
+	restart();
+	memset(trapped_port, 0, sizeof(trapped_port));
+	port_trap_power(true);
+	for (u32 port = 0; port < 0x10000; port++)
+		assert_int_equal(trapped_port[port], port == PM1A || port == PM1A + 1);
+	assert_int_equal(access_port(PM1A, 2, false, true), EXIT_RETRY);
+	for (u32 port = 0; port < 0x10000; port++)
+		assert_false(trapped_port[port]);
+	machine.pm.pm1a_cnt = 0;
+	port_trap_power(true);
+	assert_false(trapped_port[0] || trapped_port[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hidden_msrs), cmocka_unit_test(test_msrs),
+		cmocka_unit_test(test_apic_base),   cmocka_unit_test(test_mtrr_writes),
+		cmocka_unit_test(test_mtrr_read),   cmocka_unit_test(test_trapped_msrs),
+		cmocka_unit_test(test_port_in),	    cmocka_unit_test(test_power_off),
+		cmocka_unit_test(test_port_traps),
+	};
+
+	return RUN_SEEDED(tests);
+}
