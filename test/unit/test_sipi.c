@@ -333,6 +333,20 @@ static void test_nmis(void **state)
 	}
 }
 
+/* A kick whose NMI is still on its way is no NMI of the guest, and none is subtracted for it. */
+static void test_kick_without_nmi(void **state)
+{
+	struct exit x = {.kind = EXIT_NMI};
+
+	(void)state;
+	world_start(2, OPT_SIPI_HOLD);
+	enter(1);
+	pcpus[1]->pub.kick = 1;
+	exit_nmi(&pcpus[1]->vcpu, &x);
+	assert_int_equal(world[1].injected, 0);
+	assert_int_equal(atomic_load(&pcpus[1]->pub.kick), 1);
+}
+
 static void test_revive_and_stop(void **state)
 {
 	(void)state;
@@ -364,6 +378,7 @@ int main(void)
 		cmocka_unit_test(test_exit_strategy),
 		cmocka_unit_test(test_nmis),
 		cmocka_unit_test(test_revive_and_stop),
+		cmocka_unit_test(test_kick_without_nmi),
 	};
 
 	return RUN_SEEDED(tests);
