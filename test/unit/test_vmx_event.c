@@ -206,7 +206,7 @@ static void test_nmi_count(void **state)
 
 		restart();
 		for (u32 step = 0; step < 60; step++) {
-			if (rnd_below(3) == 0) {
+			for (u64 n = rnd_below(2) * rnd_below(4); n; n--) {
 				if (waiting + handling < 2) {
 					waiting++;
 					due++;
