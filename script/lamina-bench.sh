@@ -13,8 +13,8 @@ usage() {
 
 		Measures Lamina in Bochs (corei7_skylake_x; one instruction is one tick, so figures repeat to the
 		tick) and prints them beside those of a machine without it and of a peer. FIGURE: cpuid linux1
-		linux2 start memory image mtrr exits; all without. Takes about five minutes; with --vmlinuz, which
-		boots the kernel with its own decompressor, ten.
+		linux2 start memory image mtrr exits; all without. Takes about two minutes; with --vmlinuz, which
+		boots the kernel with its own decompressor, six.
 
 		The native figure is of the same machine and disk without Lamina; for Linux, of the same loader
 		with vmx=off. Exits with 1 when a figure misses its target.
