@@ -77,6 +77,8 @@ static enum exit_answer apic_write_exit(struct vcpu *v, const struct exit *x)
 
 	if (!sipi_trapping()) /* another CPU has just lifted the trap */
 		return EXIT_RETRY;
+	if (v->event_set) /* an event was being delivered with its stack here: no instruction */
+		return inject_gp(v);
 	old = reg % 16 == 0 ? apic_read(reg & ~15u) : 0;
 	if (length <= 0 || insn.size != 4 || reg % 16 || !stored_value(v, &insn, old, &value)) {
 		sipi_give_up_trap();
@@ -90,7 +92,15 @@ static enum exit_answer apic_write_exit(struct vcpu *v, const struct exit *x)
 	return EXIT_RETRY;
 }
 
-/* A write to our page below 1 MiB is dropped, like one to ROM; a repeated one would drop more: #GP.
+/* Does the instruction store to its memory operand, and do nothing else that would have to be done?
+ */
+static bool is_plain_store(const struct insn *i)
+{
+	return i->has_mem && i->op >= INSN_MOV && i->op <= INSN_BTC && i->op != INSN_STOS &&
+	       i->op != INSN_LODS && i->op != INSN_MOVS;
+}
+
+/* A plain store to our page below 1 MiB is dropped, like one to ROM; anything else there gets #GP.
  */
 static enum exit_answer low_page_write(struct vcpu *v, const struct exit *x)
 {
@@ -101,7 +111,7 @@ static enum exit_answer low_page_write(struct vcpu *v, const struct exit *x)
 	int length = insn_decode(code, n, gmem_code_mode(v), &insn);
 
 	atomic_fetch_add(&machine.protected, 1);
-	if (length <= 0 || insn.rep || insn.repne)
+	if (v->event_set || length <= 0 || !is_plain_store(&insn))
 		return inject_gp(v);
 	done.length = (u32)length;
 	backend->advance(v, &done);

@@ -65,6 +65,7 @@ void reset_init(struct vcpu *v)
 	backend->state_set(v, REG_RIP, 0xfff0);
 	backend->state_set(v, REG_INTERRUPTIBILITY, 0);
 	backend->state_set(v, REG_ACTIVITY, ACTIVITY_ACTIVE);
+	backend->inject(v, (struct event){.type = EVENT_NONE});
 	backend->tlb_flush(v, false);
 }
 

@@ -8,6 +8,7 @@
 #include "core/reset.h"
 #include "core/revive.h"
 #include "core/slat.h"
+#include "lib/spinlock.h"
 #include "x86/apic.h"
 #include "x86/cpuid.h"
 #include "x86/insn.h"
@@ -17,7 +18,8 @@ static struct {
 	bool has_x2apic;
 	_Atomic u32 trapping;
 	_Atomic u32 given_up; /* never trap again */
-	_Atomic u32 waiting;  /* CPUs that have not been started, or were stopped again */
+	struct spinlock lock; /* of waiting and trapping together */
+	u32 waiting;	      /* CPUs that have not been started, or were stopped again */
 	u64 page;	      /* xAPIC page whose writes are trapped */
 } sipi;
 
@@ -41,6 +43,22 @@ static void set_trap(bool on)
 	slat_trap_writes(sipi.page, on);
 	if (sipi.has_x2apic)
 		backend->trap_msr(MSR_X2APIC_ICR, false, on);
+}
+
+/* One CPU more or less waits for a SIPI: the trap is set while any does. True: it was set just now.
+ */
+static bool count_waiting(struct vcpu *v, s32 change)
+{
+	bool was, is;
+
+	spin_lock(&sipi.lock, v->index);
+	was = sipi.waiting;
+	sipi.waiting += (u32)change;
+	is = sipi.waiting;
+	if (was != is && (is || machine.opt.sipi != OPT_SIPI_HOLD))
+		set_trap(is);
+	spin_unlock(&sipi.lock);
+	return is && !was;
 }
 
 void sipi_init(void)
@@ -85,7 +103,7 @@ static bool in_logical(struct pcpu *p, u32 dest)
 	u32 ldr = atomic_load(&p->pub.ldr);
 
 	if (atomic_load(&p->pub.x2apic))
-		return ldr >> 16 == dest >> 16 && (ldr & dest & 0xffff);
+		return dest == 0xffffffff || (ldr >> 16 == dest >> 16 && (ldr & dest & 0xffff));
 	if (dest == 0xff)
 		return true;
 	ldr >>= 24;
@@ -164,8 +182,7 @@ static void start(struct vcpu *v, u8 vector)
 	reset_sipi(v, vector);
 	p->sipi_vector = vector;
 	p->sipi_log_next = p->log_next;
-	if (atomic_fetch_sub(&sipi.waiting, 1) == 1 && machine.opt.sipi != OPT_SIPI_HOLD)
-		set_trap(false);
+	count_waiting(v, -1);
 }
 
 /* The requests that do not change the guest's state; a stop does not return. */
@@ -224,8 +241,11 @@ static void wait_sipi(struct vcpu *v)
 		if (mail & (MAIL_FLUSH | MAIL_REVIVE | MAIL_STOP))
 			serve(v);
 		if (mail & MAIL_SIPI) {
-			atomic_fetch_and(&p->pub.mail, ~(u32)(MAIL_SIPI | MAIL_WAIT_SIPI));
-			break;
+			u32 none = mail & ~(u32)(MAIL_SIPI | MAIL_WAIT_SIPI);
+
+			if (atomic_compare_exchange_weak(&p->pub.mail, &mail, none))
+				break;
+			continue; /* more mail has come: it may take this SIPI back */
 		}
 		wait_nmi(v);
 		held += atomic_exchange(&v->nmi_root, 0);
@@ -248,8 +268,7 @@ static void take_init(struct vcpu *v)
 					     (old & ~(u32)MAIL_INIT) | MAIL_WAIT_SIPI))
 		;
 	reset_init(v);
-	if (atomic_fetch_add(&sipi.waiting, 1) == 0) {
-		set_trap(true);
+	if (count_waiting(v, 1)) {
 		backend->tlb_flush(v, true);
 		flush_others(v);
 	}

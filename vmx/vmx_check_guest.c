@@ -97,10 +97,11 @@ static void check_state(struct vmx_check *c, const struct guest *g)
 	u32 type = info & INTR_INFO_VALID ? INTR_INFO_TYPE(info) : 1;
 	u64 shadow = block & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS);
 	u64 pending = vmx_field(c, VMCS_GUEST_PENDING_DEBUG);
+	bool trap_due = shadow || activity == ACTIVITY_HLT;
 	bool step = (g->rflags & RFLAGS_TF) && !(vmx_field(c, VMCS_GUEST_DEBUGCTL) & BIT(1));
 
 	vmx_check_that(c, activity <= ACTIVITY_WAIT_SIPI, "guest activity state %u", (u32)activity);
-	vmx_check_that(c, !activity || (c->caps->misc >> 5 & BIT(activity)),
+	vmx_check_that(c, !activity || (c->caps->misc >> 5 >> (activity & 63) & 1),
 		       "guest activity state %u is not supported", (u32)activity);
 	vmx_check_that(c, activity != ACTIVITY_HLT || !SEG_AR_DPL(vmx_field(c, VMCS_GUEST_SS_AR)),
 		       "guest in HLT with SS.DPL above 0");
@@ -120,8 +121,8 @@ static void check_state(struct vmx_check *c, const struct guest *g)
 		       type != INTR_TYPE_NMI ||
 			       !(block & (INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI)),
 		       "NMI injected while blocked");
-	vmx_check_that(c, !shadow || activity || !(pending & PENDING_DEBUG_BS) == !step,
-		       "pending debug exceptions: BS differs from RFLAGS.TF in a shadow");
+	vmx_check_that(c, !trap_due || !(pending & PENDING_DEBUG_BS) == !step,
+		       "pending debug exceptions: BS differs from RFLAGS.TF in a shadow or HLT");
 	vmx_check_that(c, vmx_field(c, VMCS_VMCS_LINK) == ~0ULL,
 		       "VMCS link pointer is not all ones");
 }

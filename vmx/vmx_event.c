@@ -130,9 +130,19 @@ static void replace_event(struct vcpu *v, struct event e)
 		inject_exception(v, e.vector, e.has_error, e.error);
 }
 
+static void forget_events(struct vcpu *v)
+{
+	vmwrite(VMCS_ENTRY_INTR_INFO, 0);
+	v->event_set = false;
+	vmx_of(v)->nmis = 0;
+	set_nmi_window(vmx_of(v), false);
+}
+
 void vmx_inject(struct vcpu *v, struct event e)
 {
-	if (e.type == EVENT_NMI)
+	if (e.type == EVENT_NONE)
+		forget_events(v);
+	else if (e.type == EVENT_NMI)
 		inject_nmi(v);
 	else if (v->event_set)
 		replace_event(v, e);

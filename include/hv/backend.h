@@ -17,7 +17,7 @@
 #include "hv/types.h"
 #include "hv/vcpu.h"
 
-enum event_type { EVENT_NMI, EVENT_EXCEPTION };
+enum event_type { EVENT_NONE, EVENT_NMI, EVENT_EXCEPTION };
 
 struct event {
 	enum event_type type;
@@ -59,7 +59,7 @@ struct backend {
 	void (*cr_commit)(struct vcpu *v, enum cr_name cr, const struct crm_outcome *o);
 
 	/* Queue an event for the guest. An exception goes in at the next entry, an NMI as soon as
-	 * the guest can take one. */
+	 * the guest can take one. EVENT_NONE: forget what is queued. */
 	void (*inject)(struct vcpu *v, struct event e);
 
 	/* Any CPU; takes effect on all CPUs at their next access. */

@@ -10,7 +10,7 @@ enum message { INIT, SIPI_A, SIPI_B, NMI, MESSAGES };
 #define VECTOR_A 0x9a
 #define VECTOR_B 0x05
 #define ALL_SENT 5u
-#define NEAREST	 1u /* steps between two messages, at least */
+#define NEAREST	 0u /* steps between two messages, at least */
 
 /* CPU 0 sends to CPU 1: message i when CPU 1 has taken delay[i] steps since message i - 1, or when
  * it has nothing to do. */
