@@ -16,6 +16,7 @@
 
 static struct {
 	bool has_x2apic;
+	bool loses_init; /* the platform does not deliver INIT exits as the manual says */
 	_Atomic u32 trapping;
 	_Atomic u32 given_up; /* never trap again */
 	struct spinlock lock; /* of waiting and trapping together */
@@ -66,8 +67,9 @@ void sipi_init(void)
 	sipi.has_x2apic = cpuid(1, 0).ecx & CPUID_1_ECX_X2APIC;
 	sipi.page = apic_base();
 	sipi.waiting = cpu_count - 1;
+	sipi.loses_init = platform_loses_init();
 	machine.sipi_icr = machine.opt.sipi == OPT_SIPI_ICR || machine.opt.sipi == OPT_SIPI_HOLD ||
-			   (machine.opt.sipi == OPT_SIPI_AUTO && platform_loses_init());
+			   (machine.opt.sipi == OPT_SIPI_AUTO && sipi.loses_init);
 	if (machine.sipi_icr && cpu_count > 1)
 		set_trap(true);
 }
@@ -322,19 +324,19 @@ enum exit_answer exit_nmi(struct vcpu *v, const struct exit *x)
  * A second INIT exit before the first guest instruction after a SIPI: the platform keeps an INIT
  * pending behind its exit, where the manual takes it as consumed (Intel SDM vol. 3C, 26.2).
  */
-static bool init_is_stale(struct pcpu *p)
+static bool init_is_stale(struct pcpu *p, const struct exit *x)
 {
-	return p->init_exited && p->log_next == p->sipi_log_next + 1;
+	return sipi.loses_init && x->rip == 0 && p->init_exited &&
+	       p->log_next == p->sipi_log_next + 1;
 }
 
 enum exit_answer exit_init(struct vcpu *v, const struct exit *x)
 {
 	struct pcpu *p = pcpu_of(v);
 
-	(void)x;
 	if (v->is_bsp)
 		machine_reset("INIT to the boot CPU");
-	if (init_is_stale(p))
+	if (init_is_stale(p, x))
 		revive_self(v);
 	p->init_exited = true;
 	if (machine.sipi_icr) {
