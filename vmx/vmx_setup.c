@@ -65,9 +65,11 @@ static u32 controls(u64 caps, u64 wanted)
 
 static void setup_controls(struct vmx_vcpu *m)
 {
-	u32 proc2 = controls(vmx_caps.proc2, PROC2_EPT | PROC2_RDTSCP | PROC2_VPID |
-						     PROC2_UNRESTRICTED | PROC2_INVPCID |
-						     PROC2_XSAVES | PROC2_USER_WAIT);
+	/* VPIDs only where the guest's translations can be flushed by VPID */
+	u64 vpid = vmx_caps.ept_vpid & EPT_CAP_INVVPID_ONE ? PROC2_VPID : 0;
+	u32 proc2 =
+		controls(vmx_caps.proc2, PROC2_EPT | PROC2_RDTSCP | vpid | PROC2_UNRESTRICTED |
+						 PROC2_INVPCID | PROC2_XSAVES | PROC2_USER_WAIT);
 
 	m->proc = controls(vmx_caps.proc, PROC_IO_BITMAPS | PROC_MSR_BITMAPS | PROC_SECONDARY);
 	vmwrite(VMCS_PIN_CONTROLS, controls(vmx_caps.pin, PIN_NMI_EXITING | PIN_VIRTUAL_NMIS));
