@@ -269,11 +269,12 @@ static void take_init(struct vcpu *v)
 	while (!atomic_compare_exchange_weak(&p->pub.mail, &old,
 					     (old & ~(u32)MAIL_INIT) | MAIL_WAIT_SIPI))
 		;
-	reset_init(v);
+	/* first of all: a SIPI may be only microseconds behind, and only the trap sees it */
 	if (count_waiting(v, 1)) {
-		backend->tlb_flush(v, true);
 		flush_others(v);
+		backend->tlb_flush(v, true);
 	}
+	reset_init(v);
 	wait_sipi(v);
 }
 
