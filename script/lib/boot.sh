@@ -8,8 +8,10 @@ need_emulator() {
 	need 'emulate a machine with VT-x' bochs bochsbios=/usr/share/bochs/BIOS-bochs-latest
 }
 
-# grub_head: the first lines of a grub.cfg that talks to COM1
+# grub_head: the first lines of a grub.cfg that talks to COM1. The variable turns, if set, makes GRUB idle for
+# so many turns of a loop: what comes after starts elsewhere between two timer ticks.
 grub_head() {
+	[ -z "${turns:-}" ] || echo "for i in $(seq -s ' ' "$turns"); do true; done"
 	cat <<-'EOF'
 		set timeout=0
 		serial --unit=0 --speed=115200
