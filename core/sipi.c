@@ -183,7 +183,6 @@ static void start(struct vcpu *v, u8 vector)
 
 	reset_sipi(v, vector);
 	p->sipi_vector = vector;
-	p->sipi_log_next = p->log_next;
 	count_waiting(v, -1);
 }
 
@@ -269,12 +268,11 @@ static void take_init(struct vcpu *v)
 	while (!atomic_compare_exchange_weak(&p->pub.mail, &old,
 					     (old & ~(u32)MAIL_INIT) | MAIL_WAIT_SIPI))
 		;
-	/* first of all: a SIPI may be only microseconds behind, and only the trap sees it */
-	if (count_waiting(v, 1)) {
-		flush_others(v);
-		backend->tlb_flush(v, true);
-	}
 	reset_init(v);
+	if (count_waiting(v, 1)) {
+		backend->tlb_flush(v, true);
+		flush_others(v);
+	}
 	wait_sipi(v);
 }
 
@@ -323,12 +321,16 @@ enum exit_answer exit_nmi(struct vcpu *v, const struct exit *x)
 
 /*
  * A second INIT exit before the first guest instruction after a SIPI: the platform keeps an INIT
- * pending behind its exit, where the manual takes it as consumed (Intel SDM vol. 3C, 26.2).
+ * pending behind its exit, where the manual takes it as consumed (Intel SDM vol. 3C, 26.2). NMI
+ * exits of ours may lie between.
  */
-static bool init_is_stale(struct pcpu *p, const struct exit *x)
+static bool init_is_stale(struct vcpu *v, const struct exit *x)
 {
-	return sipi.loses_init && x->rip == 0 && p->init_exited &&
-	       p->log_next == p->sipi_log_next + 1;
+	struct pcpu *p = pcpu_of(v);
+	u64 base = backend->state_get(v, REG_SEG(SEG_CS, SEG_BASE));
+
+	return sipi.loses_init && p->init_exited && x->rip == 0 &&
+	       base == (u64)p->sipi_vector << 12;
 }
 
 enum exit_answer exit_init(struct vcpu *v, const struct exit *x)
@@ -337,7 +339,7 @@ enum exit_answer exit_init(struct vcpu *v, const struct exit *x)
 
 	if (v->is_bsp)
 		machine_reset("INIT to the boot CPU");
-	if (init_is_stale(p, x))
+	if (init_is_stale(v, x))
 		revive_self(v);
 	p->init_exited = true;
 	if (machine.sipi_icr) {
@@ -354,7 +356,6 @@ enum exit_answer exit_sipi(struct vcpu *v, const struct exit *x)
 	struct pcpu *p = pcpu_of(v);
 
 	p->sipi_vector = (u8)x->vector;
-	p->sipi_log_next = p->log_next;
 	reset_sipi(v, p->sipi_vector);
 	return EXIT_RETRY;
 }
@@ -366,6 +367,9 @@ void sipi_resume(struct vcpu *v)
 	reset_init(v);
 	reset_sipi(v, p->sipi_vector);
 	p->init_exited = false;
+	/* NMIs that were on their way when the CPU was reset are gone, kicks too; their mail is not */
+	atomic_store(&v->nmi_root, 0);
+	atomic_store(&p->pub.kick, 0);
 	atomic_store(&p->pub.up, 1);
 	sipi_check_mail(v);
 }

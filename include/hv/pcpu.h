@@ -61,9 +61,8 @@ struct pcpu {
 	struct pcpu *self;
 	struct vcpu *vcpu_ptr;
 	u32 index;
-	bool init_exited;  /* an INIT exit happened since the last revival */
-	u8 sipi_vector;	   /* of the last start-up */
-	u32 sipi_log_next; /* log_next at the last start-up */
+	bool init_exited; /* an INIT exit happened since the last revival */
+	u8 sipi_vector;	  /* of the last start-up */
 	struct vcpu vcpu;
 	struct pcpu_public pub;
 	u32 log_next; /* exits logged since the start; wraps */
