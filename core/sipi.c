@@ -327,10 +327,9 @@ enum exit_answer exit_nmi(struct vcpu *v, const struct exit *x)
 static bool init_is_stale(struct vcpu *v, const struct exit *x)
 {
 	struct pcpu *p = pcpu_of(v);
-	u64 base = backend->state_get(v, REG_SEG(SEG_CS, SEG_BASE));
 
 	return sipi.loses_init && p->init_exited && x->rip == 0 &&
-	       base == (u64)p->sipi_vector << 12;
+	       backend->state_get(v, REG_SEG(SEG_CS, SEG_BASE)) == (u64)p->sipi_vector << 12;
 }
 
 enum exit_answer exit_init(struct vcpu *v, const struct exit *x)
@@ -367,7 +366,8 @@ void sipi_resume(struct vcpu *v)
 	reset_init(v);
 	reset_sipi(v, p->sipi_vector);
 	p->init_exited = false;
-	/* NMIs that were on their way when the CPU was reset are gone, kicks too; their mail is not */
+	/* NMIs that were on their way when the CPU was reset are gone, kicks too; their mail is not
+	 */
 	atomic_store(&v->nmi_root, 0);
 	atomic_store(&p->pub.kick, 0);
 	atomic_store(&p->pub.up, 1);

@@ -247,6 +247,13 @@ static void state_set(struct vcpu *v, enum cpu_reg r, u64 value)
 	world[v->index].activity = (u32)value;
 }
 
+/* CS is where the last SIPI put it. */
+static u64 state_get(struct vcpu *v, enum cpu_reg r)
+{
+	assert_int_equal(r, REG_SEG(SEG_CS, SEG_BASE));
+	return (u64)world[v->index].vector << 12;
+}
+
 static void inject(struct vcpu *v, struct event e)
 {
 	assert_int_equal(e.type, EVENT_NMI);
@@ -272,6 +279,7 @@ static void trap_msr(u32 msr, bool read, bool write)
 }
 
 static const struct backend world_backend = {
+	.state_get = state_get,
 	.state_set = state_set,
 	.inject = inject,
 	.tlb_flush = tlb_flush,
