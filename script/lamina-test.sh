@@ -9,6 +9,7 @@ set -eu
 usage() {
 	cat <<-'EOF'
 		usage: lamina test [--all] [--list] [PATTERN]...
+		       lamina test mutants [--list] [PATTERN]...
 
 		Builds everything and runs the tests: unit tests, short fuzzing, checks of the sources, and boots
 		in the Bochs emulator. Without PATTERN all but the slow ones (--all: those too); else the tests,
@@ -18,6 +19,13 @@ usage() {
 		the boots stay in build/test/NAME/.
 	EOF
 }
+
+case ${1:-} in
+mutants)
+	shift
+	exec sh "$top/script/lamina-mutants.sh" "$@"
+	;;
+esac
 
 all='' list='' patterns=''
 while [ $# -gt 0 ]; do
