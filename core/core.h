@@ -52,6 +52,6 @@ enum exit_answer inject_ud(struct vcpu *v);
 u32 guest_cpl(struct vcpu *v);
 
 /* What the guest reads in CR0 or CR4. */
-u64 guest_cr(struct vcpu *v, enum cr_name cr);
+u64 guest_cr(struct vcpu *v, enum crm_name cr);
 
 #endif

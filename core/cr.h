@@ -1,10 +1,32 @@
 /* SPDX-License-Identifier: MIT */
+/* The guest's CR0 and CR4: which bits Lamina owns, and what the model says of a CPU. */
 #ifndef CORE_CR_H
 #define CORE_CR_H
 
+#include "crmodel/crm.h"
+#include "hv/exit.h"
 #include "hv/vcpu.h"
 
-/* Start the guest CPU with these values of CR0 and CR4, as it is to read them. */
+/* Which CR4 bits exist for the guest; once, before any CPU is virtualized. */
+void cr_init(void);
+
+/* Start the guest CPU with these values of CR0 and CR4, as it is to read them. On its CPU. */
 void cr_reset(struct vcpu *v, u64 cr0, u64 cr4);
+
+/* From now on own these bits besides the minimum; the guest sees no change. On the guest's CPU. */
+void cr_own(struct vcpu *v, enum crm_name name, u64 mask);
+
+/* The guest CPU as the model wants it. On its CPU, after an exit. */
+struct crm_cpu cr_model(struct vcpu *v);
+
+/* CR exits that the model does not expect, on all CPUs since the start. */
+u64 cr_unexpected(void);
+
+/* Log lines for CR exits, at once: option log=cr, HC_LOG. Any CPU. */
+void cr_log_all(bool on);
+
+/* What the log says of an exit: the registers before it, the access, its result. */
+void cr_log(struct vcpu *v, const struct exit *x, const struct crm_cpu *before,
+	    const struct crm_insn *i, const struct crm_result *r);
 
 #endif

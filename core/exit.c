@@ -34,17 +34,6 @@ u32 guest_cpl(struct vcpu *v)
 	return SEG_AR_DPL(backend->state_get(v, REG_SEG(SEG_SS, SEG_AR)));
 }
 
-u64 guest_cr(struct vcpu *v, enum cr_name cr)
-{
-	struct crm_cr c = {
-		.hw = backend->state_get(v, cr == CR_0 ? REG_CR0 : REG_CR4),
-		.shadow = backend->state_get(v, cr == CR_0 ? REG_CR0_SHADOW : REG_CR4_SHADOW),
-		.owned = backend->state_get(v, cr == CR_0 ? REG_CR0_OWNED : REG_CR4_OWNED),
-	};
-
-	return crm_read(&c);
-}
-
 /* VMX and SVM instructions, GETSEC: what the CPU without them gives. */
 static enum exit_answer no_such_insn(struct vcpu *v, const struct exit *x)
 {

@@ -22,7 +22,7 @@ static void give(struct vcpu *v, const struct cpuid *c)
 static void leaf_1(struct vcpu *v, struct cpuid *c)
 {
 	c->ecx &= ~(CPUID_1_ECX_VMX | CPUID_1_ECX_SMX | CPUID_1_ECX_OSXSAVE);
-	if ((c->ecx & CPUID_1_ECX_XSAVE) && (guest_cr(v, CR_4) & CR4_OSXSAVE))
+	if ((c->ecx & CPUID_1_ECX_XSAVE) && (guest_cr(v, CRM_CR4) & CR4_OSXSAVE))
 		c->ecx |= CPUID_1_ECX_OSXSAVE;
 	if (machine.opt.cpuid == OPT_CPUID_HYPERVISOR)
 		c->ecx |= CPUID_1_ECX_HYPERVISOR;
@@ -32,8 +32,14 @@ static void leaf_7(struct vcpu *v, struct cpuid *c)
 {
 	c->ebx &= ~(CPUID_7_EBX_SGX | CPUID_7_EBX_PT);
 	c->ecx &= ~(CPUID_7_ECX_OSPKE | CPUID_7_ECX_KL | CPUID_7_ECX_ENQCMD);
-	if ((c->ecx & CPUID_7_ECX_PKU) && (guest_cr(v, CR_4) & CR4_PKE))
+	if ((c->ecx & CPUID_7_ECX_PKU) && (guest_cr(v, CRM_CR4) & CR4_PKE))
 		c->ecx |= CPUID_7_ECX_OSPKE;
+}
+
+/* FRED would deliver the guest's events by rules that Lamina does not know yet. */
+static void leaf_7_1(struct cpuid *c)
+{
+	c->eax &= ~CPUID_7_1_EAX_FRED;
 }
 
 static void leaf_hv(struct cpuid *c)
@@ -51,6 +57,8 @@ __attribute__((noinline)) static void change(struct vcpu *v, u32 leaf, u32 suble
 		leaf_1(v, &c);
 	else if (leaf == 7 && subleaf == 0)
 		leaf_7(v, &c);
+	else if (leaf == 7 && subleaf == 1)
+		leaf_7_1(&c);
 	else if (leaf == CPUID_HV_BASE)
 		leaf_hv(&c);
 	else if (leaf == 0x80000001)

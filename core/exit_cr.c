@@ -6,20 +6,32 @@
 #include "core/exit_handlers.h"
 #include "core/gmem.h"
 #include "x86/cpuid.h"
-#include "x86/cr.h"
 #include "x86/insn.h"
-#include "x86/msr.h"
 #include "x86/seg.h"
 
-/* CR4 bits the guest may set: those the CPU has, less those Lamina hides in CPUID. */
-static u64 cr4_allowed(void)
+static u64 cr4_allowed;
+
+void cr_init(void)
 {
-	return ~backend->cr_limits(CR_4).must0 & ~(CR4_VMXE | CR4_SMXE | CR4_KL);
+	u32 leaves = cpuid(0, 0).eax;
+	struct cpuid one = cpuid(1, 0), none = {0, 0, 0, 0};
+	struct cpuid seven = leaves >= 7 ? cpuid(7, 0) : none;
+	const u32 words[CRM_CPUID_WORDS] = {
+		[CRM_CPUID_1_ECX] = one.ecx,
+		[CRM_CPUID_1_EDX] = one.edx,
+		[CRM_CPUID_7_EBX] = seven.ebx,
+		[CRM_CPUID_7_ECX] = seven.ecx,
+		[CRM_CPUID_7_EDX] = seven.edx,
+		[CRM_CPUID_7_1_EAX] = seven.eax ? cpuid(7, 1).eax : 0,
+	};
+
+	cr4_allowed = crm_cr4_by_cpuid(words) & ~crm_class(CRM_CR4, CRM_HIDDEN) &
+		      ~backend->cr_limits(CRM_CR4).must0;
 }
 
-static struct crm_cr get(struct vcpu *v, enum cr_name cr)
+static struct crm_cr get(struct vcpu *v, enum crm_name name)
 {
-	if (cr == CR_0)
+	if (name == CRM_CR0)
 		return (struct crm_cr){backend->state_get(v, REG_CR0),
 				       backend->state_get(v, REG_CR0_SHADOW),
 				       backend->state_get(v, REG_CR0_OWNED)};
@@ -28,31 +40,69 @@ static struct crm_cr get(struct vcpu *v, enum cr_name cr)
 			       backend->state_get(v, REG_CR4_OWNED)};
 }
 
-/* As the guest wants it, not as it is: only 64-bit code has 64-bit operands (Intel SDM vol. 2B, MOV
- * CR). */
-static u64 operand(struct vcpu *v, const struct exit *x)
+static void set(struct vcpu *v, enum crm_name name, const struct crm_cr *c)
 {
-	u64 value = x->cr.gpr == GPR_RSP ? backend->state_get(v, REG_RSP) : v->gpr[x->cr.gpr];
-
-	return gmem_code_mode(v) == INSN_64 ? value : (u32)value;
+	backend->state_set(v, name == CRM_CR0 ? REG_CR0 : REG_CR4, c->hw);
+	backend->state_set(v, name == CRM_CR0 ? REG_CR0_SHADOW : REG_CR4_SHADOW, c->shadow);
+	backend->state_set(v, name == CRM_CR0 ? REG_CR0_OWNED : REG_CR4_OWNED, c->owned);
 }
 
-static struct crm_env environment(struct vcpu *v)
+u64 guest_cr(struct vcpu *v, enum crm_name name)
 {
-	return (struct crm_env){
-		.cr0 = guest_cr(v, CR_0),
+	struct crm_cr c = get(v, name);
+
+	return crm_read(&c);
+}
+
+struct crm_cpu cr_model(struct vcpu *v)
+{
+	u64 tr = backend->state_get(v, REG_SEG(SEG_TR, SEG_AR));
+	struct crm_cpu cpu = {
+		.vendor = backend->vendor,
 		.cr3 = backend->state_get(v, REG_CR3),
-		.cr4 = guest_cr(v, CR_4),
 		.efer = backend->state_get(v, REG_EFER),
-		.cr4_allowed = cr4_allowed(),
-		.cs_l = gmem_code_mode(v) == INSN_64,
+		.cr4_allowed = cr4_allowed,
+		.phys_bits = machine.phys_bits,
+		.cpl = (u8)guest_cpl(v),
+		.cs_l = backend->state_get(v, REG_SEG(SEG_CS, SEG_AR)) & SEG_AR_L,
+		.tss16 = SEG_AR_TYPE(tr) == SEG_AR_TYPE_TSS16BUSY,
 	};
+
+	for (enum crm_name n = CRM_CR0; n < CRM_CRS; n++) {
+		cpu.cr[n] = get(v, n);
+		cpu.limits[n] = backend->cr_limits(n);
+		cpu.intercepts[n] = crm_svm_intercepts(n, &cpu.cr[n]);
+	}
+	return cpu;
+}
+
+static u64 *gpr_of(struct vcpu *v, u8 gpr, u64 *rsp)
+{
+	*rsp = backend->state_get(v, REG_RSP);
+	return gpr == GPR_RSP ? rsp : &v->gpr[gpr];
+}
+
+static struct crm_insn insn_of(struct vcpu *v, const struct exit *x)
+{
+	static const enum crm_op op[] = {
+		[CR_MOV_TO] = CRM_MOV_TO,
+		[CR_MOV_FROM] = CRM_MOV_FROM,
+		[CR_CLTS] = CRM_CLTS,
+		[CR_LMSW] = CRM_LMSW,
+	};
+	struct crm_insn i = {.op = op[x->cr.access], .cr = x->cr.cr};
+	u64 rsp;
+
+	if (x->cr.access == CR_MOV_TO)
+		i.value = *gpr_of(v, x->cr.gpr, &rsp);
+	else if (x->cr.access == CR_LMSW)
+		i.value = x->cr.lmsw;
+	return i;
 }
 
 /* The PDPTEs the CPU would load; false: it would raise #GP. */
-static bool load_pdptes(struct vcpu *v)
+static bool load_pdptes(struct vcpu *v, u64 cr3)
 {
-	u64 cr3 = backend->state_get(v, REG_CR3);
 	u64 pdpte[4];
 
 	if (!gmem_read_phys(cr3 & 0xffffffe0, pdpte, sizeof(pdpte)) ||
@@ -63,41 +113,71 @@ static bool load_pdptes(struct vcpu *v)
 	return true;
 }
 
-enum exit_answer exit_cr(struct vcpu *v, const struct exit *x)
+static void read_done(struct vcpu *v, const struct exit *x, u64 value)
 {
-	enum cr_name name = x->cr.cr == 4 ? CR_4 : CR_0;
-	struct crm_cr c = get(v, name);
-	struct crm_limits l = backend->cr_limits(name);
-	struct crm_env e = environment(v);
-	struct crm_outcome o;
+	u64 rsp;
 
-	if (x->cr.access == CR_CLTS)
-		o = crm_clts(&c, &l, &e);
-	else if (x->cr.access == CR_LMSW)
-		o = crm_lmsw(&c, &l, &e, x->cr.lmsw);
-	else if (name == CR_4)
-		o = crm_write_cr4(&c, &l, &e, operand(v, x));
-	else
-		o = crm_write_cr0(&c, &l, &e, operand(v, x));
-	if (o.verdict == CRM_GP || ((o.effects & CRM_PDPTE) && !load_pdptes(v)))
-		return inject_gp(v);
-	backend->cr_commit(v, name, &o);
-	return EXIT_ADVANCE;
+	*gpr_of(v, x->cr.gpr, &rsp) = value;
+	backend->state_set(v, REG_RSP, rsp);
+}
+
+static void write_done(struct vcpu *v, const struct exit *x, const struct crm_result *r)
+{
+	if (x->cr.cr == 3) {
+		backend->state_set(v, REG_CR3, r->value);
+		if (r->effects & CRM_TLB_PCID)
+			backend->tlb_flush(v, false);
+		return;
+	}
+	backend->cr_commit(v, x->cr.cr == 4 ? CRM_CR4 : CRM_CR0, r);
 }
 
 /*
- * As few bits as possible are owned: those the hardware forces to 1 and the ones Lamina hides. The
- * first shadow is what the guest would have read natively.
+ * An exit that the model did not expect is logged with its evidence, and then done as any other:
+ * what the guest gets is what the bare machine would have given it.
  */
+enum exit_answer exit_cr(struct vcpu *v, const struct exit *x)
+{
+	struct crm_cpu cpu = cr_model(v);
+	struct crm_insn i = insn_of(v, x);
+	struct crm_result r = crm_emulate(&cpu, &i);
+	u64 cr3 = x->cr.cr == 3 ? r.value : cpu.cr3;
+
+	if (r.verdict == CRM_OK && (r.effects & CRM_PDPTE) && !load_pdptes(v, cr3))
+		r.verdict = CRM_GP;
+	cr_log(v, x, &cpu, &i, &r);
+	if (r.verdict != CRM_OK)
+		return r.verdict == CRM_UD ? inject_ud(v) : inject_gp(v);
+	if (x->cr.access == CR_MOV_FROM)
+		read_done(v, x, r.value);
+	else
+		write_done(v, x, &r);
+	return EXIT_ADVANCE;
+}
+
+/* The register with this view, and the wished bits owned besides those that must be. */
+static void make(struct vcpu *v, enum crm_name name, u64 view)
+{
+	const struct cr_wish *wish = &machine.opt.cr_own[name][v->index];
+	struct crm_cpu cpu = {.cr4_allowed = cr4_allowed};
+	struct crm_cr c;
+	u64 minimum;
+
+	cpu.limits[name] = backend->cr_limits(name);
+	minimum = wish->forced_only ? cpu.limits[name].must1 : crm_minimum(&cpu, name);
+	c = crm_make(&cpu.limits[name], view, wish->mask | minimum);
+	set(v, name, &c);
+}
+
+/* The first shadow is what the guest would have read natively. */
 void cr_reset(struct vcpu *v, u64 cr0, u64 cr4)
 {
-	struct crm_limits l0 = backend->cr_limits(CR_0);
-	struct crm_limits l4 = backend->cr_limits(CR_4);
+	make(v, CRM_CR0, cr0);
+	make(v, CRM_CR4, cr4);
+}
 
-	backend->state_set(v, REG_CR0, (cr0 | l0.must1) & ~l0.must0);
-	backend->state_set(v, REG_CR0_SHADOW, cr0);
-	backend->state_set(v, REG_CR0_OWNED, l0.must1);
-	backend->state_set(v, REG_CR4, (cr4 | l4.must1) & ~l4.must0);
-	backend->state_set(v, REG_CR4_SHADOW, cr4);
-	backend->state_set(v, REG_CR4_OWNED, l4.must1 | ((CR4_SMXE | CR4_KL) & ~l4.must0));
+void cr_own(struct vcpu *v, enum crm_name name, u64 mask)
+{
+	machine.opt.cr_own[name][v->index] = (struct cr_wish){.mask = mask};
+	make(v, name, guest_cr(v, name));
 }

@@ -74,10 +74,10 @@ static bool walk_64(u64 table, u32 level, u64 linear, u64 *gpa)
 
 bool gmem_walk(struct vcpu *v, u64 linear, u64 *gpa)
 {
-	u64 cr4 = guest_cr(v, CR_4);
+	u64 cr4 = guest_cr(v, CRM_CR4);
 	u64 cr3 = backend->state_get(v, REG_CR3);
 
-	if (!(guest_cr(v, CR_0) & CR0_PG)) {
+	if (!(guest_cr(v, CRM_CR0) & CR0_PG)) {
 		*gpa = (u32)linear;
 		return true;
 	}

@@ -11,6 +11,7 @@
 #include "boot/boot_mb.h"
 #include "core/claim.h"
 #include "core/core.h"
+#include "core/cr.h"
 #include "core/mp.h"
 #include "core/msr.h"
 #include "core/mtrr.h"
@@ -149,6 +150,8 @@ static err_t prepare(void)
 		err = virtualize_prepare(pcpus[0]);
 	if (err)
 		return err;
+	cr_init();
+	cr_log_all(machine.opt.log == OPT_LOG_CR);
 	backend->slat_root(&pcpus[0]->vcpu, slat_root());
 	msr_trap_init();
 	port_trap_power(true);

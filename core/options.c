@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/options.h"
+
+#include "core/option_cr.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
 
 struct option {
 	const char *name, *def, *allowed;
-	size_t offset; /* in struct options */
+	bool is_cr; /* a CR_OPTION of register `cr`, else a word at `offset` of struct options */
+	u32 cr;
+	size_t offset;
 };
 
 static const struct option table[] = {
-#define OPTION(name, def, allowed, help) {#name, def, allowed, offsetof(struct options, name)},
+#define OPTION(name, def, allowed, help) \
+	{#name, def, allowed, false, 0, offsetof(struct options, name)},
+#define CR_OPTION(cr, name, def, allowed, help) {name, def, allowed, true, cr, 0},
 #include "core/options.def"
-#undef OPTION
 };
 
 static const char names[] =
-#define OPTION(name, def, allowed, help) " " #name
+#define OPTION(name, def, allowed, help)	" " #name
+#define CR_OPTION(cr, name, def, allowed, help) " " name
 #include "core/options.def"
-#undef OPTION
 	;
 
 /* What a word stands for where that is not its position among the allowed ones. */
@@ -68,6 +73,8 @@ static bool set_value(const struct option *opt, struct word value, struct option
 	u32 *out = (u32 *)((u8 *)o + opt->offset);
 	const char *p = opt->allowed;
 
+	if (opt->is_cr)
+		return option_cr_own(opt->cr, value.s, value.len, o->cr_own[opt->cr]);
 	for (u32 position = 0;; position++) {
 		const char *bar = strchr(p, '|');
 		struct word alt = {p, bar ? (size_t)(bar - p) : strlen(p)};

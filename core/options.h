@@ -3,7 +3,9 @@
 #ifndef CORE_OPTIONS_H
 #define CORE_OPTIONS_H
 
+#include "crmodel/crm.h"
 #include "hv/types.h"
+#include "hv/vcpu.h"
 
 /* In the order of the words in options.def */
 enum { OPT_GUEST_LINUX, OPT_GUEST_BIOS };
@@ -11,12 +13,20 @@ enum { OPT_SIPI_AUTO, OPT_SIPI_ICR, OPT_SIPI_HOLD, OPT_SIPI_EXIT };
 enum { OPT_CPUID_LAMINA, OPT_CPUID_HYPERVISOR, OPT_CPUID_NATIVE };
 enum { OPT_SHUTDOWN_RESET, OPT_SHUTDOWN_PANIC };
 enum { OPT_VMX_OFF, OPT_VMX_ON };
+enum { OPT_LOG_OFF, OPT_LOG_CR };
+
+/* What to own of a register besides what must be, on one CPU. */
+struct cr_wish {
+	u64 mask;
+	bool forced_only; /* "none": the bits that the hardware forces, but not those Lamina hides
+			   */
+};
 
 /* drive is a BIOS drive number (80h: hd0); serial an I/O port, 0: no serial line */
 struct options {
 #define OPTION(name, def, allowed, help) u32 name;
 #include "core/options.def"
-#undef OPTION
+	struct cr_wish cr_own[CRM_CRS][MAX_CPUS];
 };
 
 typedef void (*options_warn_fn)(void *ctx, const char *line);

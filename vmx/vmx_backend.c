@@ -4,6 +4,7 @@
 #include "vmx/vmx.h"
 
 const struct backend vmx_backend = {
+	.vendor = CRM_INTEL,
 	.name = "VT-x",
 	.probe = vmx_probe,
 	.enable = vmx_enable,

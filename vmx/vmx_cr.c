@@ -6,13 +6,13 @@
 #include "x86/insn.h"
 #include "x86/msr.h"
 
-struct crm_limits vmx_cr_limits(enum cr_name cr)
+struct crm_limits vmx_cr_limits(enum crm_name cr)
 {
-	/* PE and PG are exempt: unrestricted guest (Intel SDM vol. 3D, A.7) */
-	if (cr == CR_0)
-		return (struct crm_limits){.must1 = vmx_caps.cr0_fixed0 & ~(CR0_PE | CR0_PG),
-					   .must0 = ~vmx_caps.cr0_fixed1};
-	return (struct crm_limits){.must1 = vmx_caps.cr4_fixed0, .must0 = ~vmx_caps.cr4_fixed1};
+	const bool unrestricted = true; /* vmx_probe() has seen to it */
+
+	if (cr == CRM_CR0)
+		return crm_vmx_limits(cr, vmx_caps.cr0_fixed0, vmx_caps.cr0_fixed1, unrestricted);
+	return crm_vmx_limits(cr, vmx_caps.cr4_fixed0, vmx_caps.cr4_fixed1, unrestricted);
 }
 
 /*
@@ -29,15 +29,15 @@ void vmx_set_cr0(u64 cr0)
 	vmwrite(VMCS_GUEST_CR0, cr0);
 }
 
-void vmx_cr_commit(struct vcpu *v, enum cr_name cr, const struct crm_outcome *o)
+void vmx_cr_commit(struct vcpu *v, enum crm_name cr, const struct crm_result *o)
 {
 	u64 efer = vmread(VMCS_GUEST_EFER);
 
-	if (cr == CR_0)
+	if (cr == CRM_CR0)
 		vmx_set_cr0(o->next.hw);
 	else
 		vmwrite(VMCS_GUEST_CR4, o->next.hw);
-	vmwrite(cr == CR_0 ? VMCS_CR0_SHADOW : VMCS_CR4_SHADOW, o->next.shadow);
+	vmwrite(cr == CRM_CR0 ? VMCS_CR0_SHADOW : VMCS_CR4_SHADOW, o->next.shadow);
 	if (o->effects & CRM_LMA_SET)
 		vmx_state_set(v, REG_EFER, efer | EFER_LMA);
 	if (o->effects & CRM_LMA_CLEAR)

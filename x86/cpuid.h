@@ -25,6 +25,7 @@ struct cpuid {
 #define CPUID_7_ECX_OSPKE	   (1u << 4)
 #define CPUID_7_ECX_WAITPKG	   (1u << 5)
 #define CPUID_7_ECX_KL		   (1u << 23)
+#define CPUID_7_1_EAX_FRED	   (1u << 17)
 #define CPUID_7_ECX_ENQCMD	   (1u << 29)
 #define CPUID_D_1_EAX_XSAVES	   (1u << 3)
 #define CPUID_19_EBX_AESKLE	   (1u << 0)

@@ -18,6 +18,7 @@
 #define SEG_AR_TYPE_LDT	      0x2u
 #define SEG_AR_TYPE_TSS_BUSY  0xbu
 #define SEG_AR_TYPE_TSS16BUSY 0x3u
+#define SEG_AR_TYPE(ar)	      ((ar)&15)
 #define SEG_AR_S	      (1u << 4)
 #define SEG_AR_DPL(ar)	      (((ar) >> 5) & 3)
 #define SEG_AR_P	      (1u << 7)

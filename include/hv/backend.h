@@ -26,13 +26,12 @@ struct event {
 	u32 error; /* error code of the exception */
 };
 
-enum cr_name { CR_0, CR_4 };
-
 /* One line of a dump or report at a time, without the newline. */
 typedef void (*emit_fn)(const char *line);
 
 struct backend {
 	const char *name;
+	enum crm_vendor vendor;
 
 	/* Can this CPU run us? The reason why not, in one line. Changes nothing. */
 	err_t (*probe)(void);
@@ -54,9 +53,9 @@ struct backend {
 	void (*state_set)(struct vcpu *v, enum cpu_reg r, u64 value);
 
 	/* What the hardware demands of the real CR in guest mode. */
-	struct crm_limits (*cr_limits)(enum cr_name cr);
-	/* Make an accepted outcome of the model real, with its effects. */
-	void (*cr_commit)(struct vcpu *v, enum cr_name cr, const struct crm_outcome *o);
+	struct crm_limits (*cr_limits)(enum crm_name cr);
+	/* Make an accepted result of the model real, with its effects. */
+	void (*cr_commit)(struct vcpu *v, enum crm_name cr, const struct crm_result *o);
 
 	/* Queue an event for the guest. An exception goes in at the next entry, an NMI as soon as
 	 * the guest can take one. EVENT_NONE: forget what is queued. */

@@ -24,6 +24,18 @@
  * of the count, EDX = number of counters; EAX HC_ERANGE: no such CPU or counter */
 #define HC_STATS (HC_MAGIC | 2)
 
+/* ECX = enum hc_cr item of the CPU that calls -> EAX 0, EBX/ECX = low/high half; EAX HC_ERANGE */
+#define HC_CR (HC_MAGIC | 3)
+
+/* On the CPU that calls own the bits EBX (low half), EDX (high half) of CR0 (ECX = 0) or CR4 (ECX =
+ * 4) besides those that must be -> EAX 0; EAX HC_ERANGE: another register. The guest sees no
+ * change. */
+#define HC_CR_OWN (HC_MAGIC | 4)
+
+/* ECX = HC_LOG_CR or 0: what is logged from now on, on all CPUs -> EAX 0; EAX HC_ERANGE */
+#define HC_LOG	  (HC_MAGIC | 5)
+#define HC_LOG_CR 1u
+
 #define HC_ERANGE 0xffffffffu
 
 enum hc_info {
@@ -34,7 +46,18 @@ enum hc_info {
 	HC_INFO_START_TSC,     /* TSC at the first guest instruction, ticks */
 	HC_INFO_PROTECTED,     /* first touches of Lamina's pages, writes to its low page */
 	HC_INFO_LAPIC_TRAPPED, /* 1 while guest writes to the local APIC's ICR exit, else 0 */
+	HC_INFO_CR_UNEXPECTED, /* CR exits that the model does not expect */
 	HC_INFO_COUNT
+};
+
+enum hc_cr {
+	HC_CR0_HW,     /* the real value */
+	HC_CR0_SHADOW, /* what the guest reads of the owned bits */
+	HC_CR0_OWNED,
+	HC_CR4_HW,
+	HC_CR4_SHADOW,
+	HC_CR4_OWNED,
+	HC_CR_COUNT
 };
 
 #endif

@@ -24,6 +24,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(warnings <= (size + 1) / 2);
 	MUST(o.guest <= OPT_GUEST_BIOS && o.drive <= 0xff && o.sipi <= OPT_SIPI_EXIT);
 	MUST(o.cpuid <= OPT_CPUID_NATIVE && o.serial <= 0xffff && o.vmx <= OPT_VMX_ON);
-	MUST(o.shutdown <= OPT_SHUTDOWN_PANIC);
+	MUST(o.shutdown <= OPT_SHUTDOWN_PANIC && o.log <= OPT_LOG_CR);
 	return 0;
 }

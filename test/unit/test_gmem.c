@@ -28,10 +28,10 @@ const void *phys_map(u64 pa, size_t len)
 	return pa <= MiB(2) && len <= MEM_BYTES - pa % MEM_BYTES ? mem + pa % MEM_BYTES : NULL;
 }
 
-u64 guest_cr(struct vcpu *v, enum cr_name cr)
+u64 guest_cr(struct vcpu *v, enum crm_name cr)
 {
 	(void)v;
-	return cr == CR_0 ? cr0 : cr4;
+	return cr == CRM_CR0 ? cr0 : cr4;
 }
 
 static u64 state_get(struct vcpu *v, enum cpu_reg r)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "unit.h"
 #include "core/options.h"
+#include "x86/cr.h"
 
 static char warnings[4096];
 static u32 warned;
@@ -77,6 +78,7 @@ static void test_each_word(void **state)
 		{"shutdown=panic", AT(shutdown), OPT_SHUTDOWN_PANIC},
 		{"vmx=on", AT(vmx), OPT_VMX_ON},
 		{"vmx=off", AT(vmx), OPT_VMX_OFF},
+		{"log=cr", AT(log), OPT_LOG_CR},
 	};
 
 	(void)state;
@@ -116,6 +118,25 @@ static void test_bad_words(void **state)
 		"quiet=1",
 		"gues=bios",
 		"serial=0x1ffffffffffffffff",
+		"log=all",
+		"cr0.own=",
+		"cr0.own",
+		"cr0.own=+",
+		"cr0.own=min+",
+		"cr0.own=+min",
+		"cr0.own=min++all",
+		"cr0.own=PGE",
+		"cr0.own=10",
+		"cr0.own=0x",
+		"cr0.own=0x10000000000000000",
+		"cr0.own=all@",
+		"cr0.own=all@64",
+		"cr0.own=all@x",
+		"cr0.own=all@1@2",
+		"cr0.own=@1",
+		"cr4.own=pg",
+		"cr4.own=WP",
+		"cr4_own=all",
 	};
 
 	(void)state;
@@ -132,7 +153,58 @@ static void test_bad_words(void **state)
 	parse("foo");
 	assert_string_equal(warnings,
 			    "option foo ignored: unknown; known are guest drive sipi cpuid "
-			    "serial shutdown vmx\n");
+			    "serial shutdown vmx log cr0.own cr4.own\n");
+}
+
+static void test_cr_own(void **state)
+{
+	static const struct {
+		const char *word;
+		u64 mask;
+		enum crm_name cr;
+		bool forced_only;
+	} cases[] = {
+		{"cr0.own=min", 0, CRM_CR0, false},
+		{"cr0.own=pg", CR0_PG, CRM_CR0, false},
+		{"cr0.own=all", ~0ULL, CRM_CR0, false},
+		{"cr0.own=none", 0, CRM_CR0, true},
+		{"cr0.own=none+0x10000", CR0_WP, CRM_CR0, true},
+		{"cr0.own=min+WP+TS", CR0_WP | CR0_TS, CRM_CR0, false},
+		{"cr0.own=0x8+PG", CR0_TS | CR0_PG, CRM_CR0, false},
+		{"cr4.own=all", ~0ULL, CRM_CR4, false},
+		{"cr4.own=none+VMXE", CR4_VMXE, CRM_CR4, true},
+		{"cr4.own=FRED+0xffffffffffffffff", ~0ULL, CRM_CR4, false},
+		{"cr4.own=PSE+PAE+min", CR4_PSE | CR4_PAE, CRM_CR4, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct options o = parse(cases[i].word);
+
+		assert_int_equal(warned, 0);
+		for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
+			assert_int_equal(o.cr_own[cases[i].cr][cpu].mask, cases[i].mask);
+			assert_int_equal(o.cr_own[cases[i].cr][cpu].forced_only,
+					 cases[i].forced_only);
+			assert_int_equal(o.cr_own[!cases[i].cr][cpu].mask, 0);
+		}
+	}
+}
+
+/* A later word wins, for the CPU it names only. */
+static void test_cr_own_one(void **state)
+{
+	struct options o = parse("cr4.own=all cr4.own=PSE@1 cr4.own=none@63 cr0.own=pg@0");
+
+	(void)state;
+	assert_int_equal(warned, 0);
+	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
+		u64 due = cpu == 1 ? CR4_PSE : cpu == 63 ? 0 : ~0ULL;
+
+		assert_int_equal(o.cr_own[CRM_CR4][cpu].mask, due);
+		assert_int_equal(o.cr_own[CRM_CR4][cpu].forced_only, cpu == 63);
+		assert_int_equal(o.cr_own[CRM_CR0][cpu].mask, cpu ? 0 : CR0_PG);
+	}
 }
 
 static void test_many(void **state)
@@ -169,9 +241,10 @@ static void test_ugly(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),  cmocka_unit_test(test_each_word),
-		cmocka_unit_test(test_bad_words), cmocka_unit_test(test_many),
-		cmocka_unit_test(test_ugly),
+		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_each_word),
+		cmocka_unit_test(test_bad_words),  cmocka_unit_test(test_many),
+		cmocka_unit_test(test_ugly),	   cmocka_unit_test(test_cr_own),
+		cmocka_unit_test(test_cr_own_one),
 	};
 
 	return RUN(tests);
