@@ -3,7 +3,7 @@
 # as script/lib/linux.sh makes it: vmlinuz, the unpacked headers of the same kernel, bin/busybox.
 
 GUEST := $(BUILD)/guest
-GUEST_BIN := $(patsubst %,$(GUEST)/%,lamina-stats hostile tick)
+GUEST_BIN := $(patsubst %,$(GUEST)/%,lamina-stats lamina-cr hostile tick)
 MUSL_CC ?= musl-gcc
 
 .PHONY: guest
@@ -12,8 +12,10 @@ guest: $(GUEST)/initrd.gz $(GUEST)/vmlinuz-unpacked
 $(GUEST_BIN): $(GUEST)/%: tools/%.c include/hv/hypercall.h include/hv/exit_kinds.def guest/kmod/lamina_ioctl.h
 	@mkdir -p $(@D)
 	$(MUSL_CC) -std=gnu11 -O2 -static $(filter-out -Wundef,$(WARN)) -I. -Iinclude -idirafter /usr/include \
-		-idirafter /usr/include/x86_64-linux-gnu -o $@ $<
+		-idirafter /usr/include/x86_64-linux-gnu -o $@ $(filter %.c,$^)
 	strip $@
+
+$(GUEST)/lamina-stats $(GUEST)/lamina-cr: tools/lamina_dev.c tools/lamina_dev.h
 
 # Kbuild writes beside the sources, so it works on a copy.
 $(GUEST)/lamina.ko: guest/kmod/lamina.c guest/kmod/lamina_ioctl.h guest/kmod/Kbuild

@@ -19,12 +19,32 @@ bool lamina_here(void)
 	return lamina_probe().present;
 }
 
-bool lamina_info(enum hc_info item, u64 *v)
+static bool get(u32 function, u32 item, u64 *v)
 {
-	struct exec e = {.f.gpr[RAX] = HC_INFO, .f.gpr[RCX] = item};
+	struct exec e = {.f.gpr[RAX] = function, .f.gpr[RCX] = item};
 
 	if (exec(&e, 0, &snip_vmcall) != VEC_DONE || (u32)e.f.gpr[RAX])
 		return false;
 	*v = (u32)e.f.gpr[RBX] | e.f.gpr[RCX] << 32;
 	return true;
+}
+
+bool lamina_info(enum hc_info item, u64 *v)
+{
+	return get(HC_INFO, item, v);
+}
+
+bool lamina_cr(enum hc_cr item, u64 *v)
+{
+	return get(HC_CR, item, v);
+}
+
+bool lamina_own(u32 cr, u64 mask)
+{
+	struct exec e = {.f.gpr[RAX] = HC_CR_OWN,
+			 .f.gpr[RCX] = cr,
+			 .f.gpr[RBX] = (u32)mask,
+			 .f.gpr[RDX] = mask >> 32};
+
+	return exec(&e, 0, &snip_vmcall) == VEC_DONE && !(u32)e.f.gpr[RAX];
 }

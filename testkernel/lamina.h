@@ -18,6 +18,13 @@ struct lamina_probe lamina_probe(void);
 /* True if Lamina answers on this CPU. */
 bool lamina_here(void);
 
+/* An HC_CR item of the calling CPU; false: no Lamina, or it does not know the item. */
+bool lamina_cr(enum hc_cr item, u64 *v);
+
+/* Have Lamina own these bits of CR0 or CR4 (cr 0 or 4) of the calling CPU besides those that must
+ * be; false: no Lamina, or it refuses. */
+bool lamina_own(u32 cr, u64 mask);
+
 /* An HC_INFO item; only when Lamina is present. False: Lamina does not know the item. */
 bool lamina_info(enum hc_info item, u64 *v);
 

@@ -4,19 +4,11 @@
  * counted per CPU and kind. Needs the module lamina.ko (guest/kmod), because hypercalls are CPL 0
  * only.
  */
-#define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
+#include "tools/lamina_dev.h"
+
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include "guest/kmod/lamina_ioctl.h"
-#include "hv/hypercall.h"
 
 #define MAX_CPUS 64
 
@@ -28,44 +20,15 @@ static const char *const kind_name[] = {
 
 #define N_KINDS (sizeof(kind_name) / sizeof(kind_name[0]))
 
-static int device;
-
-_Noreturn static void die(const char *what, const char *why)
-{
-	fprintf(stderr, "lamina-stats: %s: %s\n", what, why);
-	exit(1);
-}
-
-/* One hypercall on the CPU we run on. False: the machine says #UD, so there is no such call here.
- */
-static int hypercall(struct lamina_call *c)
-{
-	if (!ioctl(device, LAMINA_CALL, c))
-		return 1;
-	if (errno != EOPNOTSUPP)
-		die("/dev/lamina", strerror(errno));
-	return 0;
-}
-
-static void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		die("cannot run on a CPU", strerror(errno));
-}
-
 /* Probes on the CPU numbered @cpu by Linux. False: that CPU is bare. */
 static int probe(int cpu, struct lamina_call *c)
 {
 	*c = (struct lamina_call){.eax = HC_PROBE};
-	pin(cpu);
-	if (!hypercall(c))
+	dev_pin(cpu);
+	if (!dev_call(c))
 		return 0;
 	if (c->cpu != (unsigned int)cpu)
-		die("probe", "answered on another CPU than the one asked");
+		dev_die("probe", "answered on another CPU than the one asked");
 	return c->eax == HC_PROBE_ANSWER;
 }
 
@@ -96,8 +59,8 @@ static uint64_t count(unsigned int cpu, unsigned int kind)
 {
 	struct lamina_call c = {.eax = HC_STATS, .ebx = cpu, .ecx = kind};
 
-	if (!hypercall(&c))
-		die("exit counts", "this Lamina has no stats hypapp");
+	if (!dev_call(&c))
+		dev_die("exit counts", "this Lamina has no stats hypapp");
 	if (c.eax)
 		return 0;
 	return (uint64_t)c.ecx << 32 | c.ebx;
@@ -163,19 +126,15 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return 1;
 	}
-	device = open("/dev/lamina", O_RDWR | O_CLOEXEC);
-	if (device < 0)
-		die("/dev/lamina", errno == ENOENT ? "not there; load lamina.ko" : strerror(errno));
-	if (sched_getaffinity(0, sizeof(online), &online))
-		die("CPUs", strerror(errno));
+	dev_open("lamina-stats", &online);
 	n = probe_all(&online, &n_online);
 	if (only_probe)
 		return n != n_online;
 	c = (struct lamina_call){.eax = HC_PROBE};
-	if (!n || !hypercall(&c))
-		die("no Lamina here", "the CPU says #UD to its hypercall");
+	if (!n || !dev_call(&c))
+		dev_die("no Lamina here", "the CPU says #UD to its hypercall");
 	if (c.edx > MAX_CPUS)
-		die("probe", "more CPUs than this program can show");
+		dev_die("probe", "more CPUs than this program can show");
 	print_table(c.edx);
 	return n != n_online;
 }

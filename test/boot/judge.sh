@@ -94,6 +94,12 @@ all_virtualized() {
 		[ "$(sed -n 's/^guest: cpu [0-9]* virtualized by lamina, its //p' "$log" | sort -u | wc -l)" -eq "$cpus" ]
 }
 
+# As many lines of log=cr as CR exits counted
+cr_log_complete() {
+	awk '/^lamina: cpu [0-9]+ .* owned .* shadow / { lines++ } /^lamina: exits cpu[0-9]+ CR / { sum += $5 }
+		END { exit !(sum > 0 && lines == sum) }' "$log"
+}
+
 table_adds_up() {
 	awk '$1 == "exits" { table = 1; next }
 		table && $1 == "total" { exit !(sum > 0 && $NF == sum) }
@@ -112,6 +118,17 @@ judge_guest() {
 	ok 'the guest came to its end' has '^guest: done'
 	ok 'it powers off' has '^lamina: power-off at tick [0-9]+'
 	ok 'exits are counted per CPU and kind' exits_add_up
+	ok 'no CR exit is unexpected' count 0 '^lamina: unexpected exit'
+	case $opt in *log=cr*) ok 'each CR exit has its line in the log' cr_log_complete ;; esac
+	case ,$do, in *,cr,*)
+		last=$((cpus - 1))
+		ok "cpu $last owns all of CR0 and CR4, also after it went off and on" \
+			count 2 "^guest: cpu$last CR[04] reads .* owned f{16} "
+		ok 'the others do not' count $((2 * last)) '^guest: cpu[0-9]+ CR[04] reads .* owned [0-9a-f]{1,8} '
+		ok "its CR accesses are logged" has "^lamina: cpu $last [0-9a-f]+:[0-9a-f]+ MOV CR4 .*: accepted"
+		ok 'no CPU had an unexpected CR exit' has '^guest: unexpected CR exits 0$'
+		;;
+	esac
 	case ,$do, in *,stats,*) ok "the guest's table of exits adds up" table_adds_up ;; esac
 	case ,$do, in *,hotplug,*)
 		ok 'CPU 1 went off three times' count 3 '^guest: hotplug [123]: .*cpu1 is off'
@@ -226,6 +243,7 @@ judge_same() {
 	ok 'no panic' count 0 '^lamina: PANIC'
 	ok 'the test kernel ends, on Lamina' has '^1\.\.[0-9]+'
 	ok 'no case fails' count 0 '^(not ok|Bail)'
+	ok 'no CR exit is unexpected' count 0 '^lamina: unexpected exit'
 	ok 'its output is the same' same_lines '^(ok|not ok|1\.\.)'
 	show_difference
 }

@@ -12,6 +12,37 @@ static void probe_this(void *arg)
 	answers[this_cpu()->index] = lamina_probe();
 }
 
+/* What of CR0 and CR4 the CPU's owner below owns, and how often it was surprised. */
+struct cr_owned {
+	u64 cr0, cr4;
+	bool known;
+};
+
+static void owned_here(void *arg)
+{
+	struct cr_owned *o = (struct cr_owned *)arg + this_cpu()->index;
+
+	o->known = lamina_cr(HC_CR0_OWNED, &o->cr0) && lamina_cr(HC_CR4_OWNED, &o->cr4);
+}
+
+/* The masks of all CPUs are equal, and Lamina's model expected every exit. */
+static void check_owned(bool present)
+{
+	struct cr_owned owned[MAX_CPUS];
+	u64 unexpected = 0;
+
+	on_each_cpu(owned_here, owned);
+	for (u32 i = 0; i < cpu_count; i++) {
+		check(owned[i].known == present, "cpu %u: Lamina does not tell its masks", i);
+		check(!present || (owned[i].cr0 == owned[0].cr0 && owned[i].cr4 == owned[0].cr4),
+		      "cpu %u owns %lx of CR0 and %lx of CR4, cpu 0 %lx and %lx", i, owned[i].cr0,
+		      owned[i].cr4, owned[0].cr0, owned[0].cr4);
+	}
+	check(!present || lamina_info(HC_INFO_CR_UNEXPECTED, &unexpected),
+	      "Lamina does not count unexpected CR exits");
+	check(!unexpected, "%lu CR exits were unexpected", unexpected);
+}
+
 static void check_answer(const struct lamina_probe *answers, u32 i)
 {
 	const struct lamina_probe *p = &answers[i];
@@ -40,6 +71,7 @@ void probe_all(void)
 	struct lamina_probe answers[MAX_CPUS];
 
 	probe(answers);
+	check_owned(answers[0].present);
 }
 
 void group_probe(void)

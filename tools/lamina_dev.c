@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/lamina_dev.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+static const char *name;
+static int device;
+
+void dev_die(const char *what, const char *why)
+{
+	fprintf(stderr, "%s: %s: %s\n", name, what, why);
+	exit(1);
+}
+
+void dev_open(const char *program, cpu_set_t *online)
+{
+	name = program;
+	device = open("/dev/lamina", O_RDWR | O_CLOEXEC);
+	if (device < 0)
+		dev_die("/dev/lamina",
+			errno == ENOENT ? "not there; load lamina.ko" : strerror(errno));
+	if (sched_getaffinity(0, sizeof(*online), online))
+		dev_die("CPUs", strerror(errno));
+}
+
+void dev_pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		dev_die("cannot run on a CPU", strerror(errno));
+}
+
+int dev_call(struct lamina_call *c)
+{
+	if (!ioctl(device, LAMINA_CALL, c))
+		return 1;
+	if (errno != EOPNOTSUPP)
+		dev_die("/dev/lamina", strerror(errno));
+	return 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* What the programs for the Linux under Lamina share: hypercalls by /dev/lamina, on a chosen CPU.
+ */
+#ifndef TOOLS_LAMINA_DEV_H
+#define TOOLS_LAMINA_DEV_H
+
+#define _GNU_SOURCE
+#include <sched.h>
+
+#include "guest/kmod/lamina_ioctl.h"
+#include "hv/hypercall.h"
+
+/* Prints "PROGRAM: what: why" and exits with 1. */
+_Noreturn void dev_die(const char *what, const char *why);
+
+/* Opens /dev/lamina and takes down the CPUs this process may use, or dies saying what is missing.
+ */
+void dev_open(const char *program, cpu_set_t *online);
+
+/* From now on this process runs on the CPU with Linux's number `cpu`. */
+void dev_pin(int cpu);
+
+/* One hypercall on the CPU we run on. 0: the machine says #UD, so there is no such call here. */
+int dev_call(struct lamina_call *c);
+
+#endif
