@@ -151,6 +151,32 @@ static void test_minimum(void **state)
 	}
 }
 
+/* F5, F8: a forced bit that nobody owns is the CPU's to refuse, both ways; owned, the CPU lets it
+ * be (Intel SDM vol. 3C, 26.3). */
+static void test_unowned_forced_bits(void **state)
+{
+	static const u64 bits[] = {CR4_TSD, CR4_DE, CR4_MCE, CR4_VMXE, CR4_OSFXSR};
+
+	(void)state;
+	for (u32 k = 0; k < ARRAY_SIZE(bits) * 16; k++) {
+		bool forced1 = k & 1, owned = k & 2, forced = k & 4, value = k & 8;
+		u64 bit = bits[k / 16], hw = forced1 ? bit : 0;
+		struct crm_cpu cpu = bare_in(&modes[3], CRM_INTEL);
+		struct crm_insn i = mov_to(4, value ? bit : 0);
+		struct crm_result r;
+
+		cpu.cr4_allowed |= CR4_VMXE;
+		cpu.cr[CRM_CR4] = (struct crm_cr){hw, value ? bit : 0, owned ? bit : 0};
+		if (forced)
+			*(forced1 ? &cpu.limits[CRM_CR4].must1 : &cpu.limits[CRM_CR4].must0) = bit;
+		r = crm_execute(&cpu, &i);
+		assert_int_equal(r.verdict, forced && !owned && value != forced1 ? CRM_GP : CRM_OK);
+		if (r.verdict == CRM_OK)
+			assert_int_equal(r.next.hw, owned ? hw : i.value);
+		assert_int_equal(r.next.owned, owned ? bit : 0);
+	}
+}
+
 /* S34: masks are 64 bits wide, in a 32-bit program too. */
 static void test_masks_are_wide(void **state)
 {
@@ -200,6 +226,7 @@ int main(void)
 		cmocka_unit_test(test_vmx_limits),
 		cmocka_unit_test(test_made_registers_meet_limits),
 		cmocka_unit_test(test_minimum),
+		cmocka_unit_test(test_unowned_forced_bits),
 		cmocka_unit_test(test_masks_are_wide),
 		cmocka_unit_test(test_cache_bits),
 	};

@@ -98,6 +98,22 @@ static void same_state(const struct crm_cpu *bare, const struct crm_cpu *guest)
 	assert_int_equal(guest->efer, bare->efer);
 }
 
+static bool reads(const struct crm_insn *i)
+{
+	return i->op == CRM_MOV_FROM || i->op == CRM_SMSW;
+}
+
+/* L4: the answers to what faults or reads keep the register, all three. */
+static void nothing_next(const struct crm_cpu *cpu, const struct crm_insn *i)
+{
+	bool cr4 = (i->op == CRM_MOV_TO || i->op == CRM_MOV_FROM) && i->cr == 4;
+	const struct crm_cr *old = &cpu->cr[cr4 ? CRM_CR4 : CRM_CR0];
+	struct crm_result e = crm_emulate(cpu, i), x = crm_execute(cpu, i);
+
+	assert_memory_equal(&e.next, old, sizeof(*old));
+	assert_memory_equal(&x.next, old, sizeof(*old));
+}
+
 /* One instruction on both; true: it exited. */
 static bool same_step(struct crm_cpu *bare, struct crm_cpu *guest, const struct crm_insn *i)
 {
@@ -110,6 +126,8 @@ static bool same_step(struct crm_cpu *bare, struct crm_cpu *guest, const struct 
 			 (unsigned long long)i->value, g.verdict, n.verdict, SAY(&before));
 	assert_int_equal(n.value, g.value);
 	assert_int_equal(n.effects & GUEST_EFFECTS, g.effects & GUEST_EFFECTS);
+	if (n.verdict != CRM_OK || reads(i))
+		nothing_next(&before, i);
 	if (n.verdict != CRM_OK) { /* L4 */
 		assert_memory_equal(guest->cr, before.cr, sizeof(before.cr));
 		assert_int_equal(n.effects | g.effects, 0);
