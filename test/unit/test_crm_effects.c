@@ -153,6 +153,10 @@ static void test_cr3_bits(void **state)
 			}
 			assert_int_equal(bare.cr3, keep ? 0x3000 : 0x3000 | BIT(bit));
 			assert_int_equal(r.effects, keep ? 0 : CRM_TLB_PCID);
+			i = (struct crm_insn){.op = CRM_MOV_FROM, .cr = 3};
+			assert_int_equal(crm_native(&bare, &i).value, bare.cr3);
+			bare.cs_l = false; /* compatibility mode */
+			assert_int_equal(crm_native(&bare, &i).value, (u32)bare.cr3);
 		}
 }
 
