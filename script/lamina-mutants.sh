@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh disable=SC2154 # $top comes from ./lamina
 # ./lamina test mutants
-set -eu
+set -euf
 . "$top/script/lib/common.sh"
 . "$top/script/lib/boot.sh"
 . "$top/test/mutants/mutants.sh"
@@ -44,6 +44,11 @@ chosen() {
 	done
 }
 
+# each word once
+words() {
+	tr -s ' ' '\n' | sort -u | sed '/^$/d'
+}
+
 rows=$(chosen)
 [ -n "$rows" ] || die "no mutant matches$patterns; lamina test mutants --list shows them"
 if [ -n "$list" ]; then
@@ -51,8 +56,8 @@ if [ -n "$list" ]; then
 	exit 0
 fi
 names=$(echo "$rows" | cut -f 1)
-units=$(echo "$rows" | cut -f 4 | tr ' ' '\n' | sort -u | grep . || true)
-specs=$(echo "$rows" | cut -f 5 | tr ' ' '\n' | sort -u | grep . || true)
+units=$(echo "$rows" | cut -f 4 | words)
+specs=$(echo "$rows" | cut -f 5 | words)
 workers=$(nproc)
 
 need_build
@@ -67,8 +72,11 @@ mkdir -p "$mutants/tree" "$mutants/image" "$mutants/result"
 cd "$top"
 git ls-files -co --exclude-standard -z | xargs -0 sh -c '
 	for file; do [ ! -e "$file" ] || cp --parents "$file" "$0"; done' "$mutants/tree"
-programs=$(make -pn unit 2>/dev/null | sed -n 's/^UNIT_BIN := //p' | tr ' ' '\n')
-targets=$(for unit in $units; do echo "$programs" | grep "/$unit\$" || die "there is no unit test $unit"; done)
+make -pn unit 2>/dev/null | sed -n 's/^UNIT_BIN := //p' | tr ' ' '\n' >"$mutants/programs"
+for unit in $units; do
+	[ -n "$(programs_of "$mutants/programs" "$unit")" ] || die "no unit test matches $unit"
+done
+targets=$(programs_of "$mutants/programs" "$units" | sort -u)
 # shellcheck disable=SC2086 # a list
 make -C "$mutants/tree" -j"$workers" all build/console ${specs:+testkernel} $targets >"$mutants/make.log" 2>&1 ||
 	die "the sources do not build even without a mutant; see $mutants/make.log"
