@@ -1,23 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "testkernel/features.h"
 #include "testkernel/asm.h"
+#include "x86/msr.h"
 
-enum { EAX, EBX, ECX, EDX };
+#define EXTENDED_EDX_SYSCALL (1u << 11)
+#define EXTENDED_EDX_NX	     (1u << 20)
 
 const struct cr4_feature cr4_features[] = {
-	{CR4_VME, "VME", 1, EDX, 1},	       {CR4_PVI, "PVI", 1, EDX, 1},
-	{CR4_TSD, "TSD", 1, EDX, 4},	       {CR4_DE, "DE", 1, EDX, 2},
-	{CR4_PSE, "PSE", 1, EDX, 3},	       {CR4_PAE, "PAE", 1, EDX, 6},
-	{CR4_MCE, "MCE", 1, EDX, 7},	       {CR4_PGE, "PGE", 1, EDX, 13},
-	{CR4_PCE, "PCE", 1, EDX, 6}, /* no bit of its own: as old as PAE */
-	{CR4_OSFXSR, "OSFXSR", 1, EDX, 24},    {CR4_OSXMMEXCPT, "OSXMMEXCPT", 1, EDX, 25},
-	{CR4_UMIP, "UMIP", 7, ECX, 2},	       {CR4_LA57, "LA57", 7, ECX, 16},
-	{CR4_VMXE, "VMXE", 1, ECX, 5},	       {CR4_SMXE, "SMXE", 1, ECX, 6},
-	{CR4_FSGSBASE, "FSGSBASE", 7, EBX, 0}, {CR4_PCIDE, "PCIDE", 1, ECX, 17},
-	{CR4_OSXSAVE, "OSXSAVE", 1, ECX, 26},  {CR4_KL, "KL", 7, ECX, 23},
-	{CR4_SMEP, "SMEP", 7, EBX, 7},	       {CR4_SMAP, "SMAP", 7, EBX, 20},
-	{CR4_PKE, "PKE", 7, ECX, 3},	       {CR4_CET, "CET", 7, ECX, 7},
-	{CR4_PKS, "PKS", 7, ECX, 31},
+#define CRM_CR0_BIT(name, bit, class)
+#define CRM_CR4_BIT(name, bit, class, word, cpuid_bit) {BIT(bit), #name},
+#include "crmodel/crm_bits.def"
 };
 
 const u32 cr4_feature_count = ARRAY_SIZE(cr4_features);
@@ -25,15 +17,38 @@ const u32 cr4_feature_count = ARRAY_SIZE(cr4_features);
 u64 cr4_allowed(void)
 {
 	u32 max = cpuid(0, 0).eax;
-	u64 allowed = 0;
+	struct cpuid one = cpuid(1, 0), seven = {0}, seven_1 = {0};
 
-	for (u32 i = 0; i < cr4_feature_count; i++) {
-		const struct cr4_feature *f = &cr4_features[i];
-		struct cpuid c = cpuid(f->leaf, 0);
-		const u32 regs[4] = {c.eax, c.ebx, c.ecx, c.edx};
-
-		if (f->leaf <= max && regs[f->reg] >> f->cpuid_bit & 1)
-			allowed |= f->bit;
+	if (max >= 7) {
+		seven = cpuid(7, 0);
+		if (seven.eax >= 1)
+			seven_1 = cpuid(7, 1);
 	}
-	return allowed;
+	return crm_cr4_by_cpuid((const u32[CRM_CPUID_WORDS]){
+		[CRM_CPUID_1_ECX] = one.ecx,
+		[CRM_CPUID_1_EDX] = one.edx,
+		[CRM_CPUID_7_EBX] = seven.ebx,
+		[CRM_CPUID_7_ECX] = seven.ecx,
+		[CRM_CPUID_7_EDX] = seven.edx,
+		[CRM_CPUID_7_1_EAX] = seven_1.eax,
+	});
+}
+
+u64 efer_allowed(void)
+{
+	u32 edx = cpuid(0x80000001, 0).edx;
+
+	return (edx & EXTENDED_EDX_SYSCALL ? EFER_SCE : 0) |
+	       (edx & EXTENDED_EDX_NX ? EFER_NXE : 0) |
+	       (edx & CPUID_80000001_EDX_LM ? EFER_LME | EFER_LMA : 0);
+}
+
+enum crm_vendor cpu_vendor(void)
+{
+	return cpuid(0, 0).ebx == 0x756e6547 ? CRM_INTEL : CRM_AMD; /* "Genu" */
+}
+
+u32 cpu_phys_bits(void)
+{
+	return cpuid(0x80000008, 0).eax & 0xff;
 }
