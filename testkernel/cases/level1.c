@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel as a small hypervisor: what CR0 and CR4 do in guest mode under any masks, shadows and
+ * real values, against the model (crmodel/crm.h). Options: seed=N for the random cases;
+ * level1=WORDS, as a failed case prints it, runs that one case.
+ */
+#include "testkernel/cases/level1.h"
+#include "testkernel/groups.h"
+#include "testkernel/l1/l2.h"
+#include "testkernel/mb2.h"
+#include "testkernel/smp.h"
+#include "testkernel/tap.h"
+
+static void enable(void *unused)
+{
+	(void)unused;
+	l1_enable();
+}
+
+static void disable(void *unused)
+{
+	(void)unused;
+	l1_disable();
+}
+
+void level1_check(const struct l1_case *c, struct l1_result *r)
+{
+	l1_try(c, r);
+	check(!r->wrong, "%s: %s is %lx, due %lx", l1_mode_name(c->mode), r->wrong, r->got,
+	      r->want);
+	if (r->wrong)
+		l1_print(c);
+}
+
+static void run_one(void *arg)
+{
+	struct l1_result r;
+
+	level1_check(arg, &r);
+	note("cpu %u: model's verdict %u; exit kind %u, reason %u, qualification %lx, value %lx",
+	     this_cpu()->index, (u32)r.due.verdict, (u32)r.x.kind, r.x.reason, r.x.qualification,
+	     r.value);
+}
+
+/* The case of level1=, on each CPU; false: there is none. */
+static bool one_case(void)
+{
+	static char text[512];
+	static struct l1_case c;
+
+	if (!mb2_option("level1", text, sizeof(text)))
+		return false;
+	if (!l1_parse(text, &c))
+		panic("level1=%s is no case that can be run", text);
+	l1_print(&c);
+	on_each_cpu(run_one, &c);
+	tap("the one case of the command line");
+	return true;
+}
+
+void group_level1(void)
+{
+	const char *lacks = l1_init();
+
+	if (lacks) {
+		tap_skip("CR0 and CR4 in guest mode", lacks);
+		return;
+	}
+	l2_init();
+	on_each_cpu(enable, NULL);
+	if (!one_case()) {
+		level1_numbers();
+		level1_tables();
+		level1_vmx();
+		level1_xp();
+		level1_random();
+	}
+	on_each_cpu(disable, NULL);
+	probe_all();
+	tap("after all this every CPU is where it was");
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * u32 vmx_enter(u64 gpr[16], u32 launched): into L2 with these registers (RSP is the VMCS's) and back at its
+ * exit, with L2's registers stored. 1: it ran, or the entry failed as an exit; 0: the instruction itself failed.
+ * Interrupts are disabled.
+ */
+#include "testkernel/l1/vmcs.h"
+
+	.text
+	.globl vmx_enter, vmx_exit
+vmx_enter:
+	push	%rbx
+	push	%rbp
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	push	%rdi
+	mov	$VMCS_HOST_RSP, %eax
+	vmwrite	%rsp, %rax
+	test	%esi, %esi
+	mov	(%rdi), %rax
+	mov	8(%rdi), %rcx
+	mov	16(%rdi), %rdx
+	mov	24(%rdi), %rbx
+	mov	40(%rdi), %rbp
+	mov	48(%rdi), %rsi
+	mov	64(%rdi), %r8
+	mov	72(%rdi), %r9
+	mov	80(%rdi), %r10
+	mov	88(%rdi), %r11
+	mov	96(%rdi), %r12
+	mov	104(%rdi), %r13
+	mov	112(%rdi), %r14
+	mov	120(%rdi), %r15
+	mov	56(%rdi), %rdi
+	jz	1f
+	vmresume
+	jmp	2f
+1:	vmlaunch
+2:	pop	%rdi
+	xor	%eax, %eax
+	jmp	3f
+
+/* HOST_RIP; RSP is as it was at the VMWRITE */
+vmx_exit:
+	xchg	%rdi, (%rsp)
+	mov	%rax, (%rdi)
+	mov	%rcx, 8(%rdi)
+	mov	%rdx, 16(%rdi)
+	mov	%rbx, 24(%rdi)
+	mov	%rbp, 40(%rdi)
+	mov	%rsi, 48(%rdi)
+	mov	%r8, 64(%rdi)
+	mov	%r9, 72(%rdi)
+	mov	%r10, 80(%rdi)
+	mov	%r11, 88(%rdi)
+	mov	%r12, 96(%rdi)
+	mov	%r13, 104(%rdi)
+	mov	%r14, 112(%rdi)
+	mov	%r15, 120(%rdi)
+	pop	56(%rdi)
+	mov	$1, %eax
+3:	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbp
+	pop	%rbx
+	ret
+
+	.section .note.GNU-stack, "", @progbits
