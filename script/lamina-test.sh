@@ -10,6 +10,7 @@ usage() {
 	cat <<-'EOF'
 		usage: lamina test [--all] [--list] [PATTERN]...
 		       lamina test mutants [--list] [PATTERN]...
+		       lamina test cr [--list]
 
 		Builds everything and runs the tests: unit tests, short fuzzing, checks of the sources, and boots
 		in the Bochs emulator. Without PATTERN all but the slow ones (--all: those too); else the tests,
@@ -24,6 +25,10 @@ case ${1:-} in
 mutants)
 	shift
 	exec sh "$top/script/lamina-mutants.sh" "$@"
+	;;
+cr)
+	shift
+	exec sh "$top/script/lamina-cr.sh" "$@"
 	;;
 esac
 
