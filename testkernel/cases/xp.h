@@ -56,7 +56,8 @@
 #define XR_AFTER_CR4   10
 #define XR_STEPPED_CR0 11
 #define XR_STEPPED_CR4 12
-#define XR_COUNT       13
+#define XR_LONG_CR4    13
+#define XR_COUNT       14
 
 #ifndef __ASSEMBLY__
 #include "hv/types.h"

@@ -169,13 +169,18 @@ void xp_prepare(struct xp_cpu *x, enum xp_paging paging)
 void xp_rounds(struct xp_cpu *x)
 {
 	struct desc_ptr p = {.limit = sizeof(xp_idt) - 1, .base = (uintptr_t)xp_idt};
-	u64 dr6 = tk_read_dr6();
+	u64 dr6 = tk_read_dr6(), cr4 = read_cr4();
 
+	if (cr4 & CR4_VMXE)
+		x->bad[x->bad_count++] = (struct xp_bad){.step = XR_LONG_CR4,
+							 .address = (u32)(uintptr_t)xp_rounds,
+							 .read = (u32)cr4,
+							 .due = (u32)(cr4 & ~CR4_VMXE)};
 	x->x2apic = this_cpu()->x2apic;
 	x->seed = this_cpu()->index;
 	x->old[0] = (u32)read_cr0();
 	x->old[1] = (u32)read_cr3();
-	x->old[2] = (u32)read_cr4();
+	x->old[2] = (u32)(cr4 & ~CR4_VMXE); /* a leak is not to be written back */
 	x->old[3] = (u32)rdmsr(MSR_EFER);
 	lidt(&p);
 	xp_enter(x, XP_HIGH + page_base);

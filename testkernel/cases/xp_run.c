@@ -46,8 +46,9 @@ static void show_bad(u32 cpu, const struct xp_bad *b)
 		[XR_AFTER_CR0] = {"CR0", "after the sequence"},
 		[XR_AFTER_CR3] = {"CR3", "after the sequence"},
 		[XR_AFTER_CR4] = {"CR4", "after the sequence"},
-		[XR_STEPPED_CR0] = {"CR0", "single-stepped, before PG := 0"},
-		[XR_STEPPED_CR4] = {"CR4", "single-stepped, before PSE := 1"},
+		[XR_STEPPED_CR0] = {"CR0", "in the debug handler, before PG := 0"},
+		[XR_STEPPED_CR4] = {"CR4", "in the debug handler, before PSE := 1"},
+		[XR_LONG_CR4] = {"CR4", "in long mode"},
 	};
 	const char *reg = reads[b->step].reg;
 	bool leak = reg[2] == '4' && (b->read & ~b->due & CR4_VMXE);
@@ -62,9 +63,9 @@ static void verdict(u32 cpu)
 	const struct xp_cpu *x = &xc[cpu];
 	const struct xp_fault *f = &x->fault;
 
+	check(!x->bad_count, "of cpu %u: %u wrong reads in %u rounds", cpu, x->bad_count, x->round);
 	for (u32 i = 0; i < x->bad_count && i < XP_BADS; i++)
 		show_bad(cpu, &x->bad[i]);
-	check(!x->bad_count, "of cpu %u: %u wrong reads in %u rounds", cpu, x->bad_count, x->round);
 	check(!x->faults, "of cpu %u: round %u ended by vector %u, error code %x, at %08x", cpu,
 	      x->round, f->vector, f->error, f->eip);
 	if (x->faults) {
