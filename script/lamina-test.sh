@@ -87,7 +87,7 @@ if uses host; then
 		libcmocka-dev=/usr/include/cmocka.h libcapstone-dev=/usr/include/capstone/capstone.h \
 		libunicorn-dev=/usr/include/unicorn/unicorn.h
 fi
-if uses linux bios alive refusal bare same hostile iso installed panic; then
+if uses linux bios alive refusal bare same kernel hostile iso installed panic; then
 	build_lamina
 	need_emulator
 	need 'test with another firmware' seabios=/usr/share/seabios/bios.bin
@@ -97,7 +97,7 @@ if uses linux bios bare hostile; then
 	build_guest
 	cp "$linux/vmlinuz" "$build/guest/vmlinuz"
 fi
-if uses same; then
+if uses same kernel; then
 	run_make testkernel
 fi
 

@@ -248,6 +248,21 @@ judge_same() {
 	show_difference
 }
 
+# Every case of the plan, and none skipped
+all_ok() {
+	plan=$(sed -n 's/^1\.\.\([0-9][0-9]*\)$/\1/p' "$log")
+	[ "${plan:-0}" -gt 1 ] && count "$plan" '^ok [0-9]+ - ' && count 0 '# SKIP'
+}
+
+# The test kernel bare, where it is a hypervisor itself or judges the platform
+judge_kernel() {
+	ignore_bad_msrs=0
+	boot bare images_testkernel
+	ok 'the test kernel ends' has '^1\.\.[0-9]+'
+	ok 'no case fails' count 0 '^(not ok|Bail)'
+	ok 'every case of its plan is ok, and ran' all_ok
+}
+
 judge_hostile() {
 	append="$append lamina.do=hostile"
 	boot bare images_linux vmx=off
