@@ -114,8 +114,7 @@ static void test_lmsw(void **state)
 	(void)state;
 	for (u32 k = 0; k < 256 * ARRAY_SIZE(owned); k++)
 		for (u32 vendor = 0; vendor <= CRM_AMD; vendor++) {
-			u64 old = CR0_ET | CR0_NE | CR0_AM | CR0_CD | (k & 15),
-			    source = k >> 4 & 15;
+			u64 old = CR0_ET | CR0_AM | CR0_CD | (k & 15), source = k >> 4 & 15;
 			u64 due = (old & ~14ULL) | source;
 			struct mode m = {"", old, 0, 0, false};
 			struct crm_cpu bare = bare_in(&m, (enum crm_vendor)vendor);
