@@ -2,6 +2,7 @@
 /* Events into the guest: injection, re-delivery, NMIs (Intel SDM vol. 3C, 25.8.3, 27.6, 28.2.4). */
 #include "vmx/vmx.h"
 
+#include "x86/cr.h"
 #include "x86/insn.h"
 #include "x86/vector.h"
 
@@ -13,8 +14,10 @@ static void set_event(struct vcpu *v, u64 info, u64 error)
 	v->event_set = true;
 }
 
+/* No error code goes with it in real mode (Intel SDM vol. 3A, 21.1.4; vol. 3C, 27.2.1.3). */
 static void inject_exception(struct vcpu *v, u8 vector, bool has_error, u32 error)
 {
+	has_error = has_error && (vmread(VMCS_GUEST_CR0) & CR0_PE);
 	set_event(v,
 		  INTR_INFO_VALID | INTR_TYPE_HARD_EXC << 8 | vector |
 			  (has_error ? INTR_INFO_ERROR : 0),

@@ -5,6 +5,7 @@
  */
 #include "unit.h"
 #include "vmx/vmx.h"
+#include "x86/cr.h"
 #include "x86/insn.h"
 #include "x86/vector.h"
 
@@ -21,6 +22,7 @@ static void restart(void)
 	vcpu.arch = &vmx;
 	vmx.proc = 0x96006172;
 	vmwrite(VMCS_PROC_CONTROLS, vmx.proc);
+	vmwrite(VMCS_GUEST_CR0, CR0_PE);
 }
 
 static bool has_error(u32 vector)
@@ -235,12 +237,23 @@ static void test_nmi_count(void **state)
 	}
 }
 
+/* Real mode's exceptions have no error code, and VM entry refuses one. */
+static void test_real_mode(void **state)
+{
+	(void)state;
+	restart();
+	vmwrite(VMCS_GUEST_CR0, 0);
+	inject(VECTOR_GP, 0);
+	assert_entry(INFO((u64)INTR_TYPE_HARD_EXC, VECTOR_GP), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_double_faults),	cmocka_unit_test(test_serial_pairs),
 		cmocka_unit_test(test_redelivery),	cmocka_unit_test(test_nmi_blocked),
 		cmocka_unit_test(test_nmi_is_not_lost), cmocka_unit_test(test_nmi_count),
+		cmocka_unit_test(test_real_mode),
 	};
 
 	return RUN_SEEDED(tests);
