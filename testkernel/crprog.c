@@ -19,15 +19,24 @@ u8 crp_code(const struct crm_cpu *cpu)
 	return cpu->cs_l ? CRX_CODE64 : CRX_CODE32;
 }
 
-const char *crp_mode(const struct crm_cpu *cpu)
+const char *const crp_mode_names[CRP_MODES] = {
+	[CRP_REAL] = "real mode",
+	[CRP_PROTECTED] = "protected mode",
+	[CRP_PAGING32] = "32-bit paging",
+	[CRP_PAE] = "PAE paging",
+	[CRP_COMPATIBILITY] = "compatibility mode",
+	[CRP_LONG] = "64-bit mode",
+};
+
+enum crp_mode crp_mode(const struct crm_cpu *cpu)
 {
 	if (!(CR0(cpu) & CR0_PE))
-		return "real mode";
+		return CRP_REAL;
 	if (!(CR0(cpu) & CR0_PG))
-		return "protected mode";
+		return CRP_PROTECTED;
 	if (cpu->efer & EFER_LMA)
-		return cpu->cs_l ? "64-bit mode" : "compatibility mode";
-	return CR4(cpu) & CR4_PAE ? "PAE paging" : "32-bit paging";
+		return cpu->cs_l ? CRP_LONG : CRP_COMPATIBILITY;
+	return CR4(cpu) & CR4_PAE ? CRP_PAE : CRP_PAGING32;
 }
 
 void crp_init(struct crp *p)
@@ -216,7 +225,7 @@ bool crp_add(struct crp *p, const struct crp_step *s)
 
 	if (p->n == ARRAY_SIZE(p->steps))
 		return false;
-	*f = (struct crp_foreseen){.step = *s};
+	*f = (struct crp_foreseen){.step = *s, .mode = (u8)crp_mode(&after)};
 	if (!foresee(p, &after, f) || !possible(&p->cpu, s, f->vector))
 		return false;
 	if (!survives(&after) || quirk_excludes(&p->cpu, s, f->vector)) {

@@ -22,6 +22,18 @@ enum crp_kind {
 	CRP_KINDS
 };
 
+enum crp_mode {
+	CRP_REAL,
+	CRP_PROTECTED,
+	CRP_PAGING32,
+	CRP_PAE,
+	CRP_COMPATIBILITY,
+	CRP_LONG,
+	CRP_MODES
+};
+
+extern const char *const crp_mode_names[CRP_MODES];
+
 struct crp_step {
 	u8 kind; /* enum crp_kind */
 	u8 cr;	 /* 0 .. 15, above 7 in 64-bit code only */
@@ -35,6 +47,7 @@ struct crp_foreseen {
 	u64 from;  /* the register written, before */
 	u64 value; /* due of a read */
 	u8 vector; /* due: a fault, or 0 */
+	u8 mode;   /* enum crp_mode, before */
 };
 
 struct crp {
@@ -76,8 +89,8 @@ bool crp_route(struct crp *p, const struct crm_cpu *to);
 /* The code in which the program is. */
 u8 crp_code(const struct crm_cpu *cpu);
 
-/* The name of the mode in which it is: "real mode", "PAE paging" .. */
-const char *crp_mode(const struct crm_cpu *cpu);
+/* The mode in which it is. */
+enum crp_mode crp_mode(const struct crm_cpu *cpu);
 
 /* Runs it. False: step w->at, and none before, was not as foreseen. */
 bool crp_run(struct crp *p, struct crp_wrong *w);
