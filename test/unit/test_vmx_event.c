@@ -23,6 +23,7 @@ static void restart(void)
 	vmx.proc = 0x96006172;
 	vmwrite(VMCS_PROC_CONTROLS, vmx.proc);
 	vmwrite(VMCS_GUEST_CR0, CR0_PE);
+	vmwrite(VMCS_GUEST_PENDING_DEBUG, 0);
 }
 
 static bool has_error(u32 vector)
@@ -150,15 +151,17 @@ static void test_nmi_blocked(void **state)
 	static const struct {
 		u32 interruptibility, activity;
 		bool event, blocked;
+		u64 debug; /* pending debug exceptions */
 	} cases[] = {
-		{0, ACTIVITY_ACTIVE, false, false},
-		{0, ACTIVITY_HLT, false, false},
-		{INTERRUPTIBILITY_NMI, ACTIVITY_ACTIVE, false, true},
-		{INTERRUPTIBILITY_MOV_SS, ACTIVITY_ACTIVE, false, true},
-		{INTERRUPTIBILITY_STI, ACTIVITY_ACTIVE, false, true},
-		{0, ACTIVITY_SHUTDOWN, false, true},
-		{0, ACTIVITY_WAIT_SIPI, false, true},
-		{0, ACTIVITY_ACTIVE, true, true},
+		{0, ACTIVITY_ACTIVE, false, false, 0},
+		{0, ACTIVITY_HLT, false, false, 0},
+		{INTERRUPTIBILITY_NMI, ACTIVITY_ACTIVE, false, true, 0},
+		{INTERRUPTIBILITY_MOV_SS, ACTIVITY_ACTIVE, false, true, 0},
+		{INTERRUPTIBILITY_STI, ACTIVITY_ACTIVE, false, true, 0},
+		{0, ACTIVITY_SHUTDOWN, false, true, 0},
+		{0, ACTIVITY_WAIT_SIPI, false, true, 0},
+		{0, ACTIVITY_ACTIVE, true, true, 0},
+		{0, ACTIVITY_ACTIVE, false, true, BIT(14)},
 	};
 
 	(void)state;
@@ -166,6 +169,7 @@ static void test_nmi_blocked(void **state)
 		restart();
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY, cases[i].interruptibility);
 		vmwrite(VMCS_GUEST_ACTIVITY, cases[i].activity);
+		vmwrite(VMCS_GUEST_PENDING_DEBUG, cases[i].debug);
 		if (cases[i].event)
 			inject(VECTOR_GP, 0);
 		inject_nmi();
