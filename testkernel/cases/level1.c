@@ -71,6 +71,7 @@ void group_level1(void)
 	if (!one_case()) {
 		level1_numbers();
 		level1_tables();
+		level1_modes();
 		level1_vmx();
 		level1_xp();
 		level1_random();

@@ -104,22 +104,24 @@ static void lmsw_table(void *mode)
 	}
 }
 
-/* Each register as the operand of each MOV, with different upper halves. */
+/* Each register as the operand of each MOV, with all owned, where a write of another value exits,
+ * and not.
+ */
 static void registers(void *unused)
 {
 	(void)unused;
 	for (u32 mode = 0; mode < L2_MODES; mode++)
-		for (u32 i = 0; i < (mode == L2_LONG ? 64 : 32); i++) {
+		for (u32 i = 0; i < (mode == L2_LONG ? 128 : 64); i++) {
 			struct l1_case c;
+			struct crm_cr *r = &c.cr[i & 2 ? CRM_CR4 : CRM_CR0];
 
 			l1_plain(&c, (enum l2_mode)mode);
 			c.op = i & 1 ? CRM_MOV_TO : CRM_MOV_FROM;
 			c.num = i & 2 ? 4 : 0;
-			c.gpr = i >> 2;
-			/* outside 64-bit mode the upper half does not count; an owned bit differs
-			 */
-			c.value = c.cr[i & 2 ? CRM_CR4 : CRM_CR0].hw ^ 2;
-			c.cr[i & 2 ? CRM_CR4 : CRM_CR0].owned = i & 4 ? ~0ULL : CR0_NE | CR4_VMXE;
+			c.gpr = i >> 3;
+			r->owned = i & 4 ? ~0ULL : CR0_NE | CR4_VMXE;
+			c.value = r->hw ^ BIT(1);
+			/* outside 64-bit mode the upper half does not count */
 			if (mode != L2_LONG)
 				c.value |= 0xdeadbeef00000000ULL;
 			count_and_check(&c);

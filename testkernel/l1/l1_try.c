@@ -120,24 +120,25 @@ static void want_done(struct trial *t)
 }
 
 /*
- * Bochs 2.7 loads the PDPTEs at any MOV to CR0 and LMSW under PAE paging, and at any MOV to CR4
- * that changes one of many bits. "Loaded ... if the instruction is modifying any of CR0.CD, CR0.NW,
- * CR0.PG, CR4.PAE, CR4.PGE, CR4.PSE, or CR4.SMEP" (Intel SDM vol. 3A, 4.4.1). It is told apart from
- * the loads that are due, counted, and accepted (doc/cr-platforms.md).
+ * Bochs 2.7 loads the PDPTEs at any MOV to CR0 and LMSW under PAE paging, and at a MOV to CR4 that
+ * changes one of some bits more. "If ... the instruction is modifying any of CR0.CD, CR0.NW,
+ * CR0.PG, CR4.PAE, CR4.PGE, CR4.PSE, or CR4.SMEP; then the PDPTEs are loaded" (Intel SDM vol.
+ * 3A, 4.4.1). Accepted where nothing of that is modified, and counted (doc/cr-platforms.md).
  */
 static bool spare_reload(struct trial *t)
 {
+	const u64 asks[CRM_CRS] = {CR0_CD | CR0_NW | CR0_PG,
+				   CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP};
+	const u64 cr4_more = CR4_SMAP | CR4_PKE | CR4_CET | CR4_PKS;
 	const struct l2_exit *x = &t->r->x;
-	struct l2 next = t->want;
-	bool cr4 = t->c->op == CRM_MOV_TO && t->c->num == 4;
-	const u64 cr4_bits = CR4_SMAP | CR4_PKE | CR4_CET | CR4_PKS;
+	enum crm_name name = t->insn.op == CRM_MOV_TO && t->insn.cr == 4 ? CRM_CR4 : CRM_CR0;
+	u64 changed = t->c->cr[name].hw ^ t->r->due.next.hw;
 
-	if (t->r->due.verdict != CRM_OK || !is_write(t->c) || t->c->op == CRM_CLTS)
+	if (t->r->due.verdict != CRM_OK || !is_write(t->c) || t->insn.op == CRM_CLTS)
 		return false;
-	next.cr[cr4 ? CRM_CR4 : CRM_CR0] = t->r->due.next;
-	if ((t->r->due.effects & CRM_PDPTE) || !uses_pdptes(&next))
+	if (t->insn.cr == 3 || !uses_pdptes(&t->want) || (changed & asks[name]))
 		return false;
-	if (cr4 && !((t->c->cr[CRM_CR4].hw ^ next.cr[CRM_CR4].hw) & cr4_bits))
+	if (name == CRM_CR4 && !(changed & cr4_more))
 		return false;
 	if (crm_pdptes_valid(t->loaded, t->cpu.phys_bits))
 		return !memcmp(t->r->after.pdpte, t->loaded, sizeof(t->loaded));
