@@ -25,9 +25,18 @@ static const struct own own_cr4[] = {{"min", 0}, {"all", ~0ULL}};
 
 struct choice {
 	const struct own *cr0, *cr4;
+	enum xp_paging paging;
+	u32 rounds; /* of the latest run */
+};
+
+enum exit_kind { /* counters of HC_STATS */
+#define EXIT_KIND(name, text) EXIT_##name,
+#include "hv/exit_kinds.def"
+#undef EXIT_KIND
 };
 
 static u64 start_owned[MAX_CPUS][2]; /* CR0, CR4 */
+static u64 start_exits[MAX_CPUS];    /* for accesses to control registers */
 
 /* A hypercall that answers 0 in EAX; *v: its answer in EBX and ECX. */
 static void call(u32 number, u32 ecx, u64 bits, u64 *v)
@@ -76,12 +85,41 @@ static void restore(void *unused)
 	own(4, start[1]);
 }
 
+static u64 cr_exits(void)
+{
+	u64 v;
+
+	call(HC_STATS, EXIT_CR, lamina_probe().cpu, &v);
+	return v;
+}
+
 static void choose(void *choice)
 {
 	const struct choice *c = choice;
 
 	own(0, c->cr0->bits);
 	own(4, c->cr4->bits);
+	start_exits[this_cpu()->index] = cr_exits();
+}
+
+/*
+ * The exits of a run, no more and no less. A MOV to CR0 or CR4 exits if it changes an owned bit:
+ * in each round the two that change PG, and the two that change PSE but for the first, which finds
+ * it clear; on the way there and back those that change PG, and those that change this kernel's
+ * CR4.
+ */
+static void check_exits(void *choice)
+{
+	const struct choice *c = choice;
+	u64 cr4_there = c->paging == XP_PAE ? CR4_PAE : 0;
+	u64 *start = &start_exits[this_cpu()->index], n = cr_exits() - *start, due = 0;
+
+	if (c->cr0->bits)
+		due += 2 * c->rounds + 4;
+	if (c->cr4->bits)
+		due += 2 * c->rounds - 1 + (read_cr4() != cr4_there) + 1;
+	check(n == due, "%u rounds: %lu exits for CR0 and CR4, due %lu", c->rounds, n, due);
+	*start += n;
 }
 
 /* What was chosen is owned, also by a CPU that started anew since. */
@@ -104,15 +142,18 @@ static void cases(const struct own *cr0, const struct own *cr4, enum xp_paging p
 {
 	static const char *const names[XP_PAGINGS] = {"32-bit paging", "PAE paging"};
 	static const char due[] = "CR4 reads back what was written";
-	struct choice c = {cr0, cr4};
 	bool exits = cr0->bits || cr4->bits;
+	struct choice c = {cr0, cr4, paging, exits ? 48 : 300};
 	const char *name = names[paging];
 
 	on_each_with_lamina(choose, &c);
-	xp_one_by_one(paging, exits ? 48 : 300);
+	xp_one_by_one(paging, c.rounds);
+	on_each_with_lamina(check_exits, &c);
 	on_each_with_lamina(check_choice, &c);
 	tap("cr0 owned %s, cr4 owned %s, %s, each CPU alone: %s", cr0->name, cr4->name, name, due);
-	xp_all_at_once(paging, exits ? 400 : 2400);
+	c.rounds = exits ? 400 : 2400;
+	xp_all_at_once(paging, c.rounds);
+	on_each_with_lamina(check_exits, &c);
 	on_each_with_lamina(check_choice, &c);
 	tap("cr0 owned %s, cr4 owned %s, %s, all CPUs: %s", cr0->name, cr4->name, name, due);
 	for (u32 from = 0; from < cpu_count && cpu_count > 1; from += cpu_count - 1) {
