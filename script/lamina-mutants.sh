@@ -91,7 +91,7 @@ stage 'without a mutant'
 # shellcheck disable=SC2086
 [ -z "$units" ] || (cd "$mutants/tree" && sh test/unit/run.sh $targets) >"$mutants/unit.log" 2>&1 ||
 	die "unit tests fail even without a mutant; see $mutants/unit.log"
-for group in $(echo "$specs" | sed 's/:.*//' | sort -u); do
+for group in $(echo "$specs" | sed 's/[:@].*//' | sort -u); do
 	{
 		grub_head
 		printf 'multiboot2 /testkernel.elf only=%s\nboot\n' "$group"

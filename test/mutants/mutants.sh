@@ -3,11 +3,11 @@
 # What script/lamina-mutants.sh and run-mutant share. $mutants is the folder that everything is made in:
 #   tree/ the unchanged sources, built; slot-N/ a copy that mutants are built in; image/ the test kernel's
 #   disks; plain/SPEC/ runs without a mutant; run/NAME/ those with one; result/NAME how it ended
-# A boot is written SPEC: the group of the test kernel, then perhaps a colon and options of Lamina with
-# commas between.
+# A boot is written SPEC: GROUP[@MODEL][:OPTION[,OPTION]...], a group of the test kernel, a CPU model of Bochs,
+# and options of Lamina.
 
 mutants=$top/build/mutants
-model=corei7_skylake_x cpus=2 memory=128 rom='' ignore_bad_msrs=0
+cpus=2 memory=128 rom='' ignore_bad_msrs=0
 build=$mutants/tree/build
 wall=600 # s that an emulation may take on the most loaded machine
 
@@ -30,17 +30,25 @@ bochs_commands() {
 	printf 'c\nq\n'
 }
 
-# boot_plain DIR GROUP: the test kernel bare
+# parse SPEC: sets group, model and options
+parse() {
+	group=${1%%[:@]*} model=corei7_skylake_x
+	case ${1%%:*} in *@*) model=${1%%:*} model=${model#*@} ;; esac
+	options=$(echo "$1" | sed -n 's/^[^:]*://p' | tr , ' ')
+}
+
+# boot_plain DIR SPEC: the test kernel bare
 boot_plain() {
-	ln -f "$mutants/image/$2.img" "$1/testkernel.img"
+	parse "$2"
+	ln -f "$mutants/image/$group.img" "$1/testkernel.img"
 	cd='' hd=$1/testkernel.img
 	emulate "$1" "$wall"
 }
 
 # boot_lamina DIR SPEC ELF: the test kernel on the Lamina in ELF, at most $seconds of the processor's time
 boot_lamina() {
-	options=$(echo "$2" | sed -n 's/^[^:]*://p' | tr , ' ')
-	ln -f "$mutants/image/${2%%:*}.img" "$1/testkernel.img"
+	parse "$2"
+	ln -f "$mutants/image/$group.img" "$1/testkernel.img"
 	{
 		grub_head
 		echo "multiboot2 /lamina.elf guest=bios drive=hd0 sipi=hold $options"
@@ -56,6 +64,11 @@ cases_of() {
 	grep -E '^(ok|not ok|Bail|1\.\.)' "$1/serial.txt" || true
 }
 
+# after DIR: the last case that was seen
+after() {
+	[ ! -s "$1/lines" ] || echo " after $(tail -n 1 "$1/lines")"
+}
+
 # verdict DIR SPEC: on stdout what is wrong with a run on Lamina, in one line; nothing if all is well
 verdict() {
 	cases_of "$mutants/plain/$2/bare" >"$1/due"
@@ -63,6 +76,8 @@ verdict() {
 	first=$(grep -vxF -f "$1/due" "$1/lines" | head -n 1)
 	if [ -n "$first" ]; then
 		echo "${first#not ok }"
+	elif grep -q '^lamina: the guest shut' "$1/serial.txt"; then
+		echo "$(sed -n 's/^lamina: the guest shut/it shuts/p' "$1/serial.txt" | head -n 1)$(after "$1")"
 	elif grep -q '^lamina: PANIC' "$1/serial.txt"; then
 		sed -n 's/^lamina: PANIC/panic/p' "$1/serial.txt" | head -n 1
 	elif ! grep -q '^lamina: guest bios starts' "$1/serial.txt"; then
@@ -71,7 +86,7 @@ verdict() {
 		sed -n 's/^lamina: //p' "$1/serial.txt" | grep '^unexpected' | head -n 1
 	elif ! grep -q '^1\.\.' "$1/serial.txt"; then
 		how=$(sed -n 's/.*>>PANIC<</the machine stops:/p' "$1/bochs.txt" | head -n 1)
-		echo "${how:-hangs} after '$(tail -n 1 "$1/lines")'"
+		echo "${how:-it hangs}$(after "$1")"
 	elif ! cmp -s "$1/due" "$1/lines"; then
 		echo 'cases are missing, or in another order'
 	fi
