@@ -82,9 +82,14 @@ static bool survives(const struct crm_cpu *c)
  * at: with any other CR3 paging cannot be on. */
 static bool pdptes_valid(const struct crm_cpu *c, u64 cr3)
 {
+	const u64 *at = (const u64 *)(uintptr_t)(cr3 & 0xffffffe0);
+	u64 pdpte[4];
+
 	if ((cr3 & PTE_ADDR) != crx_tables())
 		return true;
-	return crm_pdptes_valid((const u64 *)(uintptr_t)(cr3 & 0xffffffe0), c->phys_bits);
+	for (u32 i = 0; i < ARRAY_SIZE(pdpte); i++)
+		pdpte[i] = at[i] & ~quirk_pdpte_bits();
+	return crm_pdptes_valid(pdpte, c->phys_bits);
 }
 
 static u8 vector_of(enum crm_verdict v)

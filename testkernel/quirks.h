@@ -15,4 +15,7 @@ void quirks_init(void);
 /* A quirk here is about this step, carried out on that CPU and due to raise that vector. */
 bool quirk_excludes(const struct crm_cpu *cpu, const struct crp_step *s, u8 due);
 
+/* Bits that the platform itself sets in PDPTEs in memory. */
+u64 quirk_pdpte_bits(void);
+
 #endif

@@ -86,7 +86,8 @@ static void add_read(struct crp *p, u8 kind, u8 cr)
 }
 
 /* One change, reads of what it may concern, and the way back. */
-static bool change(struct crp *p, const struct crm_cpu *base, u8 cr, u64 bits)
+static bool change(struct crp *p, struct model_tally *t, const struct crm_cpu *base, u8 cr,
+		   u64 bits)
 {
 	u64 old = base->cr[cr == 4].hw;
 	struct crp_step there = {.kind = CRP_WRITE, .cr = cr, .value = old ^ bits};
@@ -94,6 +95,7 @@ static bool change(struct crp *p, const struct crm_cpu *base, u8 cr, u64 bits)
 
 	if (!crp_add(p, &there))
 		return true;
+	t->done++;
 	add_read(p, CRP_READ, cr);
 	if (p->steps[p->n - 2].vector)
 		return true;
@@ -121,8 +123,7 @@ static void changes(void *unused)
 		for (u32 k = 0; k <= i && alive; k++) {
 			if (p->n + ROOM > ARRAY_SIZE(p->steps))
 				alive = run(p, t, &base);
-			alive = alive && change(p, &base, job.cr, BIT(i) | (k < i ? BIT(k) : 0));
-			t->done++;
+			alive = alive && change(p, t, &base, job.cr, BIT(i) | (k < i ? BIT(k) : 0));
 		}
 	}
 	alive = alive && run(p, t, &base);
