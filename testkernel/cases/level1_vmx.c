@@ -51,7 +51,10 @@ static const struct entry entries[] = {
 	 REASON_GUEST_STATE},
 	{"entry: CR4.PCIDE is refused outside IA-32e mode", L2_PAE, GUEST_CR4, CR4_PCIDE, 0, 0,
 	 REASON_GUEST_STATE},
+	{"entry: CR4.CET without CR0.WP is refused (G11)", L2_LONG, GUEST_CR4, CR4_CET, 0, 0,
+	 REASON_GUEST_STATE},
 	{"entry: CR3 bit 62 is refused", L2_LONG, GUEST_CR3, BIT(62), 0, 0, REASON_GUEST_STATE},
+	{"entry: EFER bit 1 is refused", L2_LONG, GUEST_EFER, BIT(1), 0, 0, REASON_GUEST_STATE},
 	{"entry: EFER.LMA that differs from the control is refused (E1)", L2_LONG, GUEST_EFER, 0,
 	 EFER_LMA, 0, REASON_GUEST_STATE},
 	{"entry: LME that differs from LMA under paging is refused (E1)", L2_PAE, GUEST_EFER,
@@ -139,9 +142,9 @@ static void cr3_targets(void *unused)
 }
 
 /*
- * A guest that is not unrestricted may not switch paging off: "an attempt to set ... to a value not
- * supported in VMX operation causes a general-protection exception" (Intel SDM vol. 3C, 26.3).
- * Bochs 2.7 lets it (doc/cr-platforms.md): noted, and nothing else is accepted.
+ * A guest that is not unrestricted may not switch paging off: an attempt to set a bit to a value
+ * that VMX operation does not support is #GP (Intel SDM vol. 3C, 26.3). Bochs 2.7 lets it
+ * (doc/cr-platforms.md): noted, and nothing else is accepted.
  */
 static void restricted(void *unused)
 {
