@@ -52,13 +52,14 @@ words() {
 rows=$(chosen)
 [ -n "$rows" ] || die "no mutant matches$patterns; lamina test mutants --list shows them"
 if [ -n "$list" ]; then
-	echo "$rows" | awk -F '\t' '{ printf "%-28s %-16s %-22s %s\n", $1, $2, $3, $4 ($4 && $5 ? " " : "") $5 }'
+	echo "$rows" | awk -F '\t' '{ printf "%-32s %-12s %-22s %s\n", $1, $2, $3, $4 ($4 && $5 ? " " : "") $5 }'
 	exit 0
 fi
 names=$(echo "$rows" | cut -f 1)
 units=$(echo "$rows" | cut -f 4 | words)
 specs=$(echo "$rows" | cut -f 5 | words)
 workers=$(nproc)
+unset MAKEFLAGS # of a make that runs us
 
 need_build
 need 'build the unit tests' git gcc-multilib=/usr/lib/gcc/x86_64-linux-gnu/12/32/libgcc.a \
@@ -113,7 +114,7 @@ echo "$rows" | while IFS='	' read -r name rules _; do
 	printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$rules" "$outcome" "$by" "$seconds"
 done >"$mutants/table"
 awk -F '\t' '
-	{ printf "%-28s %-16s %5ss  %s%s\n", $1, $2, $5, $3 == "caught" ? "" : toupper($3) ": ", $4; n[$3]++ }
+	{ printf "%-32s %-12s %5ss  %s%s\n", $1, $2, $5, $3 == "caught" ? "" : toupper($3) ": ", $4; n[$3]++ }
 	END {
 		printf "%d mutants: %d caught, %d live, %d errors\n", NR, n["caught"], n["lives"], n["error"]
 		exit n["caught"] != NR
