@@ -100,6 +100,32 @@ static void pcide(void *unused)
 		}
 }
 
+/* SMSW outside CPL 0: the real CR4.UMIP decides, where there is one, not what the guest sees of it
+ * (Intel SDM vol. 2B, SMSW). */
+static void umip(void *unused)
+{
+	static const enum l2_mode in[] = {L2_FLAT, L2_PAGED, L2_PAE, L2_COMPAT, L2_LONG, L2_V86};
+	struct l1_case c;
+	u32 runs = 0;
+
+	(void)unused;
+	for (size_t m = 0; m < ARRAY_SIZE(in); m++)
+		for (u32 i = 0; i < 16; i++) {
+			l1_plain(&c, in[m]);
+			c.op = CRM_SMSW;
+			c.mem = i >> 2 & 1;
+			c.cpl = i >> 3 || in[m] == L2_V86 ? 3 : 0;
+			c.cr[CRM_CR4].owned = CR4_UMIP;
+			c.cr[CRM_CR4].shadow = i & 1 ? CR4_UMIP : 0;
+			c.cr[CRM_CR4].hw |= i & 2 ? CR4_UMIP : 0;
+			if (!l1_enterable(&c))
+				continue;
+			must_end(&c, !c.cpl || !(i & 2));
+			runs++;
+		}
+	check(runs >= ARRAY_SIZE(in) * 8, "only %u accesses", runs);
+}
+
 static bool asks_for_pdptes(enum crm_name name, u64 bit)
 {
 	if (name == CRM_CR0)
@@ -152,6 +178,8 @@ void level1_modes(void)
 	tap("cr0: PG := 0, PE := 0 and both, from every paging mode, with PCIDE too");
 	on_each_cpu(pcide, NULL); /* G7 R2 */
 	tap("cr4: PCIDE on and off, with every kind of CR3[11:0]");
+	on_each_cpu(umip, NULL); /* T6 L7 */
+	tap("smsw: UMIP real and seen, to memory and register, at CPL 0 and 3");
 	on_each_cpu(pdptes, NULL); /* P1 P2 L4 */
 	tap("pdptes: loaded by the bits that ask for it, a bad one is #GP and changes nothing");
 }
