@@ -15,6 +15,8 @@
 #include "x86/cr.h"
 #include "lib/string.h"
 
+#define STATS_CR 1u /* HC_STATS: exits for accesses to CR0 and CR4 (exit_kinds.def) */
+
 struct own { /* bits to own, besides those that must be */
 	const char *name;
 	u64 bits;
@@ -27,12 +29,6 @@ struct choice {
 	const struct own *cr0, *cr4;
 	enum xp_paging paging;
 	u32 rounds; /* of the latest run */
-};
-
-enum exit_kind { /* counters of HC_STATS */
-#define EXIT_KIND(name, text) EXIT_##name,
-#include "hv/exit_kinds.def"
-#undef EXIT_KIND
 };
 
 static u64 start_owned[MAX_CPUS][2]; /* CR0, CR4 */
@@ -89,7 +85,7 @@ static u64 cr_exits(void)
 {
 	u64 v;
 
-	call(HC_STATS, EXIT_CR, lamina_probe().cpu, &v);
+	call(HC_STATS, STATS_CR, lamina_probe().cpu, &v);
 	return v;
 }
 
