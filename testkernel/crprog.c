@@ -148,7 +148,7 @@ static bool foresee(const struct crp *p, struct crm_cpu *c, struct crp_foreseen 
 	const struct crp_step *s = &f->step;
 
 	if (s->kind == CRP_CODE) {
-		c->cs_l = s->value == 64;
+		c->cs_l = s->value == CRP_TO64;
 		return !c->cs_l || (c->efer & EFER_LMA);
 	}
 	if (s->kind == CRP_READ_EFER || s->kind == CRP_WRITE_EFER)
@@ -261,7 +261,7 @@ static bool set(struct crp *p, u8 cr, u64 value)
 /* Down to unpaged protected mode. */
 static bool leave(struct crp *p)
 {
-	if (p->cpu.cs_l && !must(p, CRP_CODE, 0, 32))
+	if (p->cpu.cs_l && !must(p, CRP_CODE, 0, CRP_TO32))
 		return false;
 	if (!set(p, 4, CR4(&p->cpu) & ~CR4_LATE))
 		return false;
@@ -283,7 +283,7 @@ bool crp_route(struct crp *p, const struct crm_cpu *to)
 	if (!set(p, 3, to->cr3) || !set(p, 4, CR4(to) & ~CR4_LATE) || !set(p, 0, CR0(to)) ||
 	    !set(p, 4, CR4(to)))
 		return false;
-	return !to->cs_l || must(p, CRP_CODE, 0, 64);
+	return !to->cs_l || must(p, CRP_CODE, 0, CRP_TO64);
 }
 
 /* The bits of the value that a read has to get right. */

@@ -18,9 +18,13 @@ enum crp_kind {
 	CRP_CLTS,
 	CRP_READ_EFER,
 	CRP_WRITE_EFER, /* bits 31:0 */
-	CRP_CODE,	/* jump to code of `value` bits, 32 or 64, which long mode alone allows */
+	CRP_CODE, /* jump to code of the size CRP_TO32 or CRP_TO64, which long mode alone allows */
 	CRP_KINDS
 };
+
+/* They read right in hexadecimal, as values are written (crprog_text.c). */
+#define CRP_TO32 0x32
+#define CRP_TO64 0x64
 
 enum crp_mode {
 	CRP_REAL,

@@ -112,7 +112,7 @@ static void rage(void *unused)
 			continue;
 		new_masks(&random);
 		if (!(job.given ? storm_build(c) : storm_make(c)))
-			panic("after %u steps of a program none is possible", c->p.n);
+			panic("a program cannot go on after step %u", c->p.n);
 		c->failed |= !storm_run(c);
 		c->programs++;
 		tally(c);
@@ -194,6 +194,8 @@ static void none(void *unused)
 
 static void given(const char *text)
 {
+	struct storm_cpu *c = &storm_cpus[0];
+
 	job.given = true;
 	job.masks = MASKS_GIVEN;
 	job.own[0] = option("own0", 0);
@@ -207,6 +209,10 @@ static void given(const char *text)
 		    !crp_parse(&text, &given_program.steps[given_program.n++]))
 			panic("program=: what is %s", text);
 	}
+	crp_init(&c->p);
+	c->program = given_program;
+	if (!storm_build(c))
+		panic("program=: step %u is not possible", c->p.n - c->first + 1);
 	run_case();
 	tap("the given program of %u steps, %u times on all CPUs at once", given_program.n,
 	    job.rounds);

@@ -95,7 +95,7 @@ static void any_step(struct storm_cpu *c, struct crp_step *s)
 	case CRP_WRITE: any_mov(c, s); break;
 	case CRP_LMSW: s->value = below(c, 0x10000); break;
 	case CRP_WRITE_EFER: s->value = any_efer(c); break;
-	case CRP_CODE: s->value = below(c, 2) ? 32 : 64; break;
+	case CRP_CODE: s->value = below(c, 2) ? CRP_TO32 : CRP_TO64; break;
 	default: break;
 	}
 	if (s->kind <= CRP_CLTS && !below(c, 8))
