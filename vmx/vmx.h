@@ -81,7 +81,8 @@ enum vmcs_field {
 #define INTERRUPTIBILITY_SMI	BIT(2)
 #define INTERRUPTIBILITY_NMI	BIT(3)
 
-#define PENDING_DEBUG_BS BIT(14)
+#define PENDING_DEBUG_ENABLED BIT(12) /* of an enabled breakpoint */
+#define PENDING_DEBUG_BS      BIT(14)
 
 #define EXIT_REASON_ENTRY_FAILED BIT(31)
 

@@ -79,9 +79,9 @@ static bool nmi_blocked(struct vcpu *v)
 	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
 	u64 activity = vmread(VMCS_GUEST_ACTIVITY);
 
-	/* a trap that is due goes first, and an event put in here would be the end of it (27.7.3) */
+	/* a trap that is due goes first: an event put in here would be its end (27.7.3) */
 	return activity == ACTIVITY_WAIT_SIPI || activity == ACTIVITY_SHUTDOWN || v->event_set ||
-	       vmread(VMCS_GUEST_PENDING_DEBUG) ||
+	       (vmread(VMCS_GUEST_PENDING_DEBUG) & (PENDING_DEBUG_BS | PENDING_DEBUG_ENABLED)) ||
 	       (blocking & (INTERRUPTIBILITY_NMI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_STI));
 }
 

@@ -162,6 +162,8 @@ static void test_nmi_blocked(void **state)
 		{0, ACTIVITY_WAIT_SIPI, false, true, 0},
 		{0, ACTIVITY_ACTIVE, true, true, 0},
 		{0, ACTIVITY_ACTIVE, false, true, BIT(14)},
+		{0, ACTIVITY_ACTIVE, false, true, BIT(12) | BIT(0)},
+		{0, ACTIVITY_ACTIVE, false, false, BIT(0)},
 	};
 
 	(void)state;
