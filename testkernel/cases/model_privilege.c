@@ -54,10 +54,45 @@ static void accesses(void *unused)
 		model_wrong(t, p, &w);
 }
 
-static void in_ring(u8 ring, const char *name)
+/* Every access with this register as its operand; the values are good ones. */
+static void with_register(struct crp *p, struct model_tally *t, const struct crm_cpu *base, u8 reg)
 {
-	u32 n;
+	u64 cr0 = base->cr[CRM_CR0].hw, cr4 = base->cr[CRM_CR4].hw;
 
+	count(p, t, (struct crp_step){CRP_WRITE, 0, CRX_KERNEL, reg, cr0 ^ CR0_NE});
+	count(p, t, (struct crp_step){CRP_READ, 0, CRX_KERNEL, reg, 0});
+	count(p, t, (struct crp_step){CRP_SMSW, 0, CRX_KERNEL, reg, 0});
+	count(p, t, (struct crp_step){CRP_LMSW, 0, CRX_KERNEL, reg, cr0 ^ CR0_TS});
+	count(p, t, (struct crp_step){CRP_READ, 0, CRX_KERNEL, 0, 0});
+	count(p, t, (struct crp_step){CRP_WRITE, 4, CRX_KERNEL, reg, cr4 ^ CR4_DE});
+	count(p, t, (struct crp_step){CRP_READ, 4, CRX_KERNEL, reg, 0});
+	count(p, t, (struct crp_step){CRP_WRITE, 3, CRX_KERNEL, reg, base->cr3});
+	count(p, t, (struct crp_step){CRP_READ, 3, CRX_KERNEL, reg, 0});
+}
+
+static void operands(void *unused)
+{
+	struct crp *p = &programs[this_cpu()->index];
+	struct model_tally *t = &model_tally[this_cpu()->index];
+	struct crm_cpu base;
+	struct crp_wrong w;
+
+	(void)unused;
+	crp_init(p);
+	base = model_base(p, job.mode, job.filled);
+	for (u8 reg = 0; reg < (base.cs_l ? 16 : 8); reg++) {
+		crp_start(p);
+		t->stuck |= !crp_route(p, &base);
+		with_register(p, t, &base, reg);
+		t->left_out += p->left_out;
+		if (!crp_run(p, &w))
+			model_wrong(t, p, &w);
+	}
+}
+
+/* In all modes but those without the ring. */
+static u32 in_modes(u8 ring, work_fn fn, const char *name)
+{
 	memset(model_tally, 0, sizeof(model_tally));
 	for (u32 i = 0; i < MODEL_MODES; i++) {
 		const struct model_mode *m = &model_modes[i];
@@ -68,15 +103,24 @@ static void in_ring(u8 ring, const char *name)
 			continue;
 		for (u32 filled = 0; filled < 2; filled++) {
 			job = (struct job){m, ring, filled};
-			model_on_all(accesses);
+			model_on_all(fn);
 		}
 	}
-	n = model_report(name);
+	return model_report(name);
+}
+
+static void in_ring(u8 ring, const char *name)
+{
+	u32 n = in_modes(ring, accesses, name);
+
 	tap("%s: %u accesses in all modes agree with the model", name, n);
 }
 
 void model_privileges(void)
 {
+	u32 n = in_modes(CRX_KERNEL, operands, "operands");
+
+	tap("%u accesses with all registers as operand, in all modes, agree with the model", n);
 	in_ring(CRX_KERNEL, "CPL 0");
 	in_ring(CRX_CPL3, "CPL 3");
 	in_ring(CRX_V86, "virtual-8086 mode");
