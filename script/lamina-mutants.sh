@@ -71,6 +71,7 @@ stage "$(echo "$names" | wc -l) mutants, $workers at a time"
 rm -rf "$mutants"
 mkdir -p "$mutants/tree" "$mutants/image" "$mutants/result"
 cd "$top"
+# shellcheck disable=SC2016 # the inner shell expands them
 git ls-files -co --exclude-standard -z | xargs -0 sh -c '
 	for file; do [ ! -e "$file" ] || cp --parents "$file" "$0"; done' "$mutants/tree"
 make -pn unit 2>/dev/null | sed -n 's/^UNIT_BIN := //p' | tr ' ' '\n' >"$mutants/programs"

@@ -56,6 +56,7 @@ boot_lamina() {
 	} >"$1/lamina.cfg"
 	grub_image "$1/lamina.img" "$1/lamina.cfg" "lamina.elf=$3"
 	cd=$1/lamina.img hd=$1/testkernel.img
+	# shellcheck disable=SC3045 # dash has it, and bash
 	(ulimit -t "$seconds" && emulate "$1" "$wall")
 }
 
