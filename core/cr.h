@@ -7,6 +7,9 @@
 #include "hv/exit.h"
 #include "hv/vcpu.h"
 
+/* The CR4 bits that CPUID tells of on this CPU. */
+u64 cr4_supported(void);
+
 /* Which CR4 bits exist for the guest; once, before any CPU is virtualized. */
 void cr_init(void);
 

@@ -60,9 +60,16 @@ static enum exit_answer carry_on(struct vcpu *v, const struct exit *x)
 
 static enum exit_answer exit_exception(struct vcpu *v, const struct exit *x)
 {
-	bool has_error = x->vector < VECTOR_COUNT && (VECTOR_ERROR_CODES >> x->vector & 1);
+	u32 vector = x->exception.vector;
 
-	return inject(v, (u8)x->vector, has_error);
+	backend->inject(
+		v, (struct event){
+			   .type = EVENT_EXCEPTION,
+			   .vector = (u8)vector,
+			   .has_error = vector < VECTOR_COUNT && (VECTOR_ERROR_CODES >> vector & 1),
+			   .error = x->exception.error,
+		   });
+	return EXIT_INJECTED;
 }
 
 static enum exit_answer (*const handler[EXIT_KINDS])(struct vcpu *, const struct exit *) = {

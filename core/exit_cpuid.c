@@ -63,6 +63,8 @@ __attribute__((noinline)) static void change(struct vcpu *v, u32 leaf, u32 suble
 		leaf_hv(&c);
 	else if (leaf == 0x80000001)
 		c.ecx &= ~CPUID_80000001_ECX_SVM;
+	else if (leaf == 0x8000000a && backend->vendor == CRM_AMD)
+		c = (struct cpuid){0, 0, 0, 0}; /* reserved without AMD-V */
 	give(v, &c);
 }
 

@@ -11,7 +11,7 @@
 
 static u64 cr4_allowed;
 
-void cr_init(void)
+u64 cr4_supported(void)
 {
 	u32 leaves = cpuid(0, 0).eax;
 	struct cpuid one = cpuid(1, 0), none = {0, 0, 0, 0};
@@ -25,7 +25,12 @@ void cr_init(void)
 		[CRM_CPUID_7_1_EAX] = seven.eax ? cpuid(7, 1).eax : 0,
 	};
 
-	cr4_allowed = crm_cr4_by_cpuid(words) & ~crm_class(CRM_CR4, CRM_HIDDEN) &
+	return crm_cr4_by_cpuid(words);
+}
+
+void cr_init(void)
+{
+	cr4_allowed = cr4_supported() & ~crm_class(CRM_CR4, CRM_HIDDEN) &
 		      ~backend->cr_limits(CRM_CR4).must0;
 }
 
@@ -165,6 +170,7 @@ static void make(struct vcpu *v, enum crm_name name, u64 view)
 
 	cpu.limits[name] = backend->cr_limits(name);
 	minimum = wish->forced_only ? cpu.limits[name].must1 : crm_minimum(&cpu, name);
+	minimum |= cpu.limits[name].unjudged;
 	c = crm_make(&cpu.limits[name], view, wish->mask | minimum);
 	set(v, name, &c);
 }

@@ -12,6 +12,7 @@
 #include "core/mtrr.h"
 #include "core/sipi.h"
 #include "core/slat.h"
+#include "x86/cr.h"
 #include "x86/insn.h"
 #include "x86/msr.h"
 #include "x86/paging.h"
@@ -21,7 +22,8 @@ static bool is_absent(u32 msr)
 {
 	return (msr >= MSR_VMX_BASIC && msr <= MSR_VMX_LAST) || msr == MSR_SMM_MONITOR_CTL ||
 	       (msr >= MSR_RTIT_FIRST && msr <= MSR_RTIT_LAST) ||
-	       (msr >= MSR_RTIT_ADDR_FIRST && msr <= MSR_RTIT_ADDR_LAST);
+	       (msr >= MSR_RTIT_ADDR_FIRST && msr <= MSR_RTIT_ADDR_LAST) ||
+	       (msr > MSR_VM_CR && msr <= MSR_SVM_LAST);
 }
 
 static enum exit_answer give(struct vcpu *v, u64 value)
@@ -41,6 +43,10 @@ enum exit_answer exit_rdmsr(struct vcpu *v, const struct exit *x)
 		return inject_gp(v);
 	if (msr == MSR_FEATURE_CONTROL)
 		return give(v, FEATURE_CONTROL_LOCK);
+	if (msr == MSR_VM_CR)
+		return give(v, VM_CR_LOCK | VM_CR_SVMDIS);
+	if (msr == MSR_EFER)
+		return give(v, backend->state_get(v, REG_EFER));
 	return rdmsr_safe(msr, &value) ? give(v, value) : inject_gp(v);
 }
 
@@ -68,15 +74,39 @@ static enum exit_answer write_mtrr(struct vcpu *v, u32 msr, u64 value)
 	return EXIT_ADVANCE;
 }
 
+/*
+ * EFER on AMD-V, where the guest runs with SVME set and must not see it. Which bits there are the
+ * CPU itself judges, with LME and LMA as Lamina needs them.
+ */
+static enum exit_answer write_efer(struct vcpu *v, u64 value)
+{
+	const u64 mode = EFER_LME | EFER_LMA | EFER_SVME;
+	u64 old = backend->state_get(v, REG_EFER);
+	u64 host = rdmsr(MSR_EFER);
+	u64 real;
+
+	if ((value & EFER_SVME) ||
+	    (((old ^ value) & EFER_LME) && (guest_cr(v, CRM_CR0) & CR0_PG)) ||
+	    !wrmsr_safe(MSR_EFER, (host & mode) | (value & ~mode)))
+		return inject_gp(v);
+	real = rdmsr(MSR_EFER);
+	wrmsr(MSR_EFER, host);
+	backend->state_set(v, REG_EFER, (real & ~mode) | (value & EFER_LME) | (old & EFER_LMA));
+	return EXIT_ADVANCE;
+}
+
 enum exit_answer exit_wrmsr(struct vcpu *v, const struct exit *x)
 {
 	u32 msr = (u32)v->gpr[GPR_RCX];
 	u64 value = (u32)v->gpr[GPR_RAX] | v->gpr[GPR_RDX] << 32;
 
 	(void)x;
-	if (is_absent(msr) || msr == MSR_FEATURE_CONTROL)
+	if (is_absent(msr) || msr == MSR_FEATURE_CONTROL || msr == MSR_VM_CR)
 		return inject_gp(v);
-	if (msr == MSR_BIOS_UPDT_TRIG) /* a microcode update could change the CPU under us */
+	if (msr == MSR_EFER)
+		return write_efer(v, value);
+	if (msr == MSR_BIOS_UPDT_TRIG ||
+	    msr == MSR_AMD_PATCH_LOADER) /* a microcode update could change the CPU under us */
 		return EXIT_ADVANCE;
 	if (msr == MSR_APIC_BASE)
 		return write_apic_base(v, value);
@@ -87,8 +117,18 @@ enum exit_answer exit_wrmsr(struct vcpu *v, const struct exit *x)
 	return wrmsr_safe(msr, value) ? EXIT_ADVANCE : inject_gp(v);
 }
 
+static void trap_amd(void)
+{
+	backend->trap_msr(MSR_EFER, true, true);
+	for (u32 m = MSR_SVM_FIRST; m <= MSR_SVM_LAST; m++)
+		backend->trap_msr(m, true, true);
+	backend->trap_msr(MSR_AMD_PATCH_LOADER, false, true);
+}
+
 void msr_trap_init(void)
 {
+	if (backend->vendor == CRM_AMD)
+		trap_amd();
 	backend->trap_msr(MSR_FEATURE_CONTROL, true, true);
 	backend->trap_msr(MSR_SMM_MONITOR_CTL, true, true);
 	backend->trap_msr(MSR_BIOS_UPDT_TRIG, false, true);

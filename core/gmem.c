@@ -100,22 +100,47 @@ enum insn_mode gmem_code_mode(struct vcpu *v)
 	return ar & SEG_AR_DB ? INSN_32 : INSN_16;
 }
 
-size_t gmem_fetch(struct vcpu *v, u64 rip, u8 *out, size_t n)
+size_t gmem_read(struct vcpu *v, u64 linear, void *out, size_t n)
 {
-	u64 linear = rip + backend->state_get(v, REG_SEG(SEG_CS, SEG_BASE));
 	size_t done = 0;
 
-	if (gmem_code_mode(v) != INSN_64)
-		linear = (u32)linear;
 	while (done < n) {
 		u64 at = linear + done;
 		size_t chunk = PAGE_SIZE - at % PAGE_SIZE;
 		u64 gpa;
 
 		chunk = chunk < n - done ? chunk : n - done;
-		if (!gmem_walk(v, at, &gpa) || !gmem_read_phys(gpa, out + done, chunk))
+		if (!gmem_walk(v, at, &gpa) || !gmem_read_phys(gpa, (u8 *)out + done, chunk))
 			break;
 		done += chunk;
 	}
 	return done;
+}
+
+size_t gmem_fetch(struct vcpu *v, u64 rip, u8 *out, size_t n)
+{
+	u64 linear = rip + backend->state_get(v, REG_SEG(SEG_CS, SEG_BASE));
+
+	return gmem_read(v, gmem_code_mode(v) == INSN_64 ? linear : (u32)linear, out, n);
+}
+
+static u64 gpr(struct vcpu *v, u8 number)
+{
+	if (number == INSN_NO_REG)
+		return 0;
+	return number == GPR_RSP ? backend->state_get(v, REG_RSP) : v->gpr[number];
+}
+
+u64 gmem_operand(struct vcpu *v, const struct insn *i)
+{
+	const struct insn_mem *m = &i->mem;
+	bool code64 = gmem_code_mode(v) == INSN_64;
+	u64 base =
+		m->base == INSN_RIP ? backend->state_get(v, REG_RIP) + i->length : gpr(v, m->base);
+	u64 offset = base + gpr(v, m->index) * m->scale + (u64)m->disp;
+
+	offset &= i->addr_size == 8 ? ~0ULL : BIT(i->addr_size * 8) - 1;
+	if (!code64 || m->seg >= INSN_FS) /* the others have base 0 there */
+		offset += backend->state_get(v, REG_SEG(m->seg, SEG_BASE));
+	return code64 ? offset : (u32)offset;
 }

@@ -15,6 +15,12 @@ bool gmem_walk(struct vcpu *v, u64 linear, u64 *gpa);
 /* Copy from guest-physical memory. False: not RAM of the guest. */
 bool gmem_read_phys(u64 gpa, void *out, size_t n);
 
+/* Copy up to n bytes from a guest-linear address; returns how many could be read. */
+size_t gmem_read(struct vcpu *v, u64 linear, void *out, size_t n);
+
+/* The guest-linear address of an instruction's memory operand. */
+u64 gmem_operand(struct vcpu *v, const struct insn *i);
+
 /* Copy up to n bytes of the code at the guest's CS:RIP; returns how many could be read. */
 size_t gmem_fetch(struct vcpu *v, u64 rip, u8 *out, size_t n);
 

@@ -41,7 +41,7 @@ static void reset_debug(struct vcpu *v)
 	write_dr1(0);
 	write_dr2(0);
 	write_dr3(0);
-	write_dr6(DR6_RESET);
+	backend->state_set(v, REG_DR6, DR6_RESET);
 	backend->state_set(v, REG_DR7, DR7_RESET);
 	backend->state_set(v, REG_DEBUGCTL, 0);
 	backend->state_set(v, REG_PENDING_DEBUG, 0);
@@ -53,7 +53,7 @@ void reset_init(struct vcpu *v)
 	v->gpr[GPR_RDX] = cpuid(1, 0).eax;
 	reset_segments(v);
 	reset_debug(v);
-	write_cr2(0);
+	backend->state_set(v, REG_CR2, 0);
 	cr_reset(v, CR0_RESET, 0);
 	backend->state_set(v, REG_CR3, 0);
 	backend->state_set(v, REG_EFER, 0);

@@ -17,6 +17,7 @@
 static struct {
 	bool has_x2apic;
 	bool loses_init; /* the platform does not deliver INIT exits as the manual says */
+	bool hold;	 /* the trap stays for good */
 	_Atomic u32 trapping;
 	_Atomic u32 given_up; /* never trap again */
 	struct spinlock lock; /* of waiting and trapping together */
@@ -34,6 +35,15 @@ static bool platform_loses_init(void)
 	bool emulated_apic = (apic_read(APIC_VERSION) & 0xff) <= 0x14;
 
 	return emulated_apic && !(cpuid(1, 0).ecx & CPUID_1_ECX_HYPERVISOR);
+}
+
+/* AMD-V has no SIPI exit, and an INIT that exits is taken all the same unless it is redirected to
+ * #SX, which emulators do not do (AMD APM vol. 2, 15.21.8 and 15.30.1). */
+static bool redirects_init(void)
+{
+	u64 vm_cr;
+
+	return rdmsr_safe(MSR_VM_CR, &vm_cr) && (vm_cr & VM_CR_R_INIT);
 }
 
 static void set_trap(bool on)
@@ -56,7 +66,7 @@ static bool count_waiting(struct vcpu *v, s32 change)
 	was = sipi.waiting;
 	sipi.waiting += (u32)change;
 	is = sipi.waiting;
-	if (was != is && (is || machine.opt.sipi != OPT_SIPI_HOLD))
+	if (was != is && (is || !sipi.hold))
 		set_trap(is);
 	spin_unlock(&sipi.lock);
 	return is && !was;
@@ -68,8 +78,13 @@ void sipi_init(void)
 	sipi.page = apic_base();
 	sipi.waiting = cpu_count - 1;
 	sipi.loses_init = platform_loses_init();
-	machine.sipi_icr = machine.opt.sipi == OPT_SIPI_ICR || machine.opt.sipi == OPT_SIPI_HOLD ||
+	sipi.hold = machine.opt.sipi == OPT_SIPI_HOLD;
+	machine.sipi_icr = sipi.hold || machine.opt.sipi == OPT_SIPI_ICR ||
 			   (machine.opt.sipi == OPT_SIPI_AUTO && sipi.loses_init);
+	if (backend->vendor == CRM_AMD) {
+		machine.sipi_icr = true;
+		sipi.hold = machine.opt.sipi != OPT_SIPI_ICR && !redirects_init();
+	}
 	if (machine.sipi_icr && cpu_count > 1)
 		set_trap(true);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/trap.h"
 
+#include "core/mp.h"
 #include "core/panic.h"
 #include "x86/cr.h"
 #include "x86/insn.h"
@@ -95,10 +96,24 @@ static void handle_nmi(struct trap_frame *f)
 		f->rip = (uintptr_t)wait_restart;
 }
 
+/* AMD-V has redirected an INIT: mail to ourselves, to be looked at as after a kick. */
+static void handle_init(void)
+{
+	struct pcpu *p = gs_self();
+
+	mp_post_init(p);
+	if (!atomic_exchange(&p->pub.kick, 1))
+		atomic_fetch_add(&p->vcpu.nmi_root, 1);
+}
+
 void trap_handle(struct trap_frame *f)
 {
 	if (f->vector == VECTOR_NMI) {
 		handle_nmi(f);
+		return;
+	}
+	if (f->vector == VECTOR_SX) {
+		handle_init();
 		return;
 	}
 	if (f->vector == VECTOR_GP || f->vector == VECTOR_UD) {

@@ -41,6 +41,7 @@ struct crm_cr {
 /* What the hardware demands of the real value in guest mode. SVM forces nothing to 1. */
 struct crm_limits {
 	u64 must1, must0;
+	u64 unjudged; /* bits whose rules the CPU does not keep as it should: to be owned */
 };
 
 /* The CR intercepts of a VMCB (AMD APM vol. 2, 15.9). */

@@ -101,7 +101,8 @@ static void decode_exception(struct vcpu *v, struct exit *x)
 		return;
 	}
 	undo_iret(info & INTR_INFO_NMI_UNBLOCK);
-	x->vector = INTR_INFO_VECTOR(info);
+	x->exception =
+		(struct exit_exception){INTR_INFO_VECTOR(info), (u32)vmread(VMCS_EXIT_INTR_ERROR)};
 }
 
 /* Exits that are no instruction. */

@@ -2,6 +2,7 @@
 /* Events into the guest: injection, re-delivery, NMIs (Intel SDM vol. 3C, 25.8.3, 27.6, 28.2.4). */
 #include "vmx/vmx.h"
 
+#include "core/event.h"
 #include "x86/cr.h"
 #include "x86/insn.h"
 #include "x86/vector.h"
@@ -22,27 +23,6 @@ static void inject_exception(struct vcpu *v, u8 vector, bool has_error, u32 erro
 		  INTR_INFO_VALID | INTR_TYPE_HARD_EXC << 8 | vector |
 			  (has_error ? INTR_INFO_ERROR : 0),
 		  error);
-}
-
-static bool contributory(u8 vector)
-{
-	return vector < VECTOR_COUNT && (VECTOR_CONTRIBUTORY >> vector & 1);
-}
-
-/*
- * An exception while `info` was being delivered: #DF where the pair asks for it (Intel SDM vol. 3A,
- * 6.15, table 6-5). Benign pairs are handled serially: the exception is delivered, and an interrupt
- * whose delivery it cut short is gone, as on the CPU itself.
- */
-static bool makes_double_fault(u64 info, u8 second)
-{
-	u8 first = INTR_INFO_VECTOR(info);
-
-	if (INTR_INFO_TYPE(info) != INTR_TYPE_HARD_EXC)
-		return false;
-	if (contributory(first))
-		return contributory(second);
-	return first == VECTOR_PF && (contributory(second) || second == VECTOR_PF);
 }
 
 /* The exit interrupted the delivery of an event: deliver it again at the next entry. */
@@ -129,7 +109,8 @@ static void replace_event(struct vcpu *v, struct event e)
 		vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_SHUTDOWN);
 		return;
 	}
-	if (makes_double_fault(info, e.vector))
+	if (INTR_INFO_TYPE(info) == INTR_TYPE_HARD_EXC &&
+	    event_makes_df(INTR_INFO_VECTOR(info), e.vector))
 		inject_exception(v, VECTOR_DF, true, 0);
 	else
 		inject_exception(v, e.vector, e.has_error, e.error);

@@ -57,17 +57,24 @@ static u32 field(enum cpu_reg r)
 u64 vmx_state_get(struct vcpu *v, enum cpu_reg r)
 {
 	(void)v;
+	if (r == REG_CR2) /* the register is the guest's: no entry or exit changes it */
+		return read_cr2();
+	if (r == REG_DR6)
+		return read_dr6();
 	return vmread(field(r));
 }
 
 void vmx_state_set(struct vcpu *v, enum cpu_reg r, u64 value)
 {
 	(void)v;
-	if (r == REG_CR0) {
+	if (r == REG_CR0)
 		vmx_set_cr0(value);
-		return;
-	}
-	vmwrite(field(r), value);
+	else if (r == REG_CR2)
+		write_cr2(value);
+	else if (r == REG_DR6)
+		write_dr6(value);
+	else
+		vmwrite(field(r), value);
 	if (r == REG_EFER) {
 		/* the entry control must equal EFER.LMA (Intel SDM vol. 3C, 27.3.1.1) */
 		u64 entry = vmread(VMCS_ENTRY_CONTROLS) & ~ENTRY_CTL_IA32E;

@@ -117,6 +117,14 @@ DR_WRITER(2)
 DR_WRITER(3)
 DR_WRITER(6)
 
+static inline u64 read_dr6(void)
+{
+	u64 v;
+
+	__asm__ volatile("mov %%dr6, %0" : "=r"(v));
+	return v;
+}
+
 static inline void outb(u16 port, u8 v)
 {
 	__asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
@@ -274,6 +282,12 @@ static inline void invvpid(u64 type, u16 vpid, u64 linear)
 	struct invvpid_desc d = {vpid, linear};
 
 	__asm__ volatile("invvpid %0, %1" ::"m"(d), "r"(type) : "cc", "memory");
+}
+
+/* AMD-V: store FS, GS, TR, LDTR and the system call MSRs at this physical address. */
+static inline void vmsave(u64 vmcb)
+{
+	__asm__ volatile("vmsave %%rax" ::"a"(vmcb) : "memory");
 }
 
 #endif

@@ -58,6 +58,16 @@
 #define APIC_BASE_X2APIC BIT(10)
 #define APIC_BASE_ENABLE BIT(11)
 
+#define MSR_AMD_PATCH_LOADER 0xc0010020
+#define MSR_VM_CR	     0xc0010114
+#define MSR_SVM_FIRST	     0xc0010114 /* VM_CR, IGNNE, SMM_CTL, VM_HSAVE_PA, SVM_KEY, SSP */
+#define MSR_VM_HSAVE_PA	     0xc0010117
+#define MSR_SVM_LAST	     0xc001011b
+
+#define VM_CR_R_INIT BIT(1)
+#define VM_CR_LOCK   BIT(3)
+#define VM_CR_SVMDIS BIT(4)
+
 #define EFER_SCE  BIT(0)
 #define EFER_LME  BIT(8)
 #define EFER_LMA  BIT(10)

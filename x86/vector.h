@@ -18,11 +18,12 @@
 #define VECTOR_AC    17
 #define VECTOR_MC    18
 #define VECTOR_CP    21
+#define VECTOR_SX    30
 #define VECTOR_COUNT 32
 
-/* Exceptions that push an error code: #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP. A plain number, as
- * the assembler uses it too. */
-#define VECTOR_ERROR_CODES 0x227d00
+/* Exceptions that push an error code: #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP, #SX. A plain number,
+ * as the assembler uses it too. */
+#define VECTOR_ERROR_CODES 0x40227d00
 
 /* Contributory exceptions (Intel SDM vol. 3A, 6.15, table 6-4); #PF is a class of its own. */
 #define VECTOR_CONTRIBUTORY                                                                        \

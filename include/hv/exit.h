@@ -49,6 +49,11 @@ struct exit_slat {
 	bool misconfigured; /* the tables themselves are wrong (EPT misconfiguration) */
 };
 
+struct exit_exception {
+	u32 vector;
+	u32 error; /* its error code, where it has one */
+};
+
 struct exit_raw {
 	u32 code;  /* the vendor's exit reason or exit code */
 	u64 info1; /* exit qualification or EXITINFO1 */
@@ -64,7 +69,8 @@ struct exit {
 		struct exit_port port;
 		struct exit_slat slat;
 		struct exit_raw raw; /* UNKNOWN, VIRT_INSN, TASK_SWITCH */
-		u32 vector;	     /* EXCEPTION; SIPI: start-up vector */
+		struct exit_exception exception;
+		u32 vector; /* SIPI: start-up vector */
 	};
 };
 

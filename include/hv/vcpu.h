@@ -12,6 +12,7 @@
 #define VCPU_HOST_RSP 128
 #define VCPU_NMI_ROOT 136
 #define VCPU_LAUNCHED 140
+#define VCPU_ARCH     152
 
 #ifndef __ASSEMBLY__
 
@@ -35,6 +36,7 @@ _Static_assert(offsetof(struct vcpu, gpr) == VCPU_GPR, "entry code");
 _Static_assert(offsetof(struct vcpu, host_rsp) == VCPU_HOST_RSP, "entry code");
 _Static_assert(offsetof(struct vcpu, nmi_root) == VCPU_NMI_ROOT, "entry code");
 _Static_assert(offsetof(struct vcpu, launched) == VCPU_LAUNCHED, "entry code");
+_Static_assert(sizeof(void *) < 8 || offsetof(struct vcpu, arch) == VCPU_ARCH, "entry code");
 
 #define MAX_CPUS 64
 

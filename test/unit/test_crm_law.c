@@ -121,7 +121,8 @@ static void test_make_lanes(void **state)
 		for (u32 k = 0; k < 16; k++) {
 			bool view = k & 1, owned = k & 2, must1 = k & 4, must0 = k & 8;
 			bool hw = (view || must1) && !must0;
-			struct crm_limits l = {(u64)must1 << bit, (u64)must0 << bit};
+			struct crm_limits l = {.must1 = (u64)must1 << bit,
+					       .must0 = (u64)must0 << bit};
 			struct crm_cr c = crm_make(&l, (u64)view << bit, (u64)owned << bit);
 
 			if (must1 && must0)
@@ -141,12 +142,12 @@ static void test_make_is_lanewise(void **state)
 	(void)state;
 	for (u32 round = 0; round < 20000; round++) {
 		u64 must1 = rnd_bits(2), must0 = rnd() & ~must1, view = rnd(), owned = rnd();
-		struct crm_limits l = {must1, must0};
+		struct crm_limits l = {.must1 = must1, .must0 = must0};
 		struct crm_cr whole = crm_make(&l, view, owned), sum = {0};
 
 		for (u32 bit = 0; bit < 64; bit++) {
 			u64 b = BIT(bit);
-			struct crm_limits one = {must1 & b, must0 & b};
+			struct crm_limits one = {.must1 = must1 & b, .must0 = must0 & b};
 			struct crm_cr c = crm_make(&one, view & b, owned & b);
 
 			sum.hw |= c.hw;

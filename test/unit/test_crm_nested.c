@@ -47,7 +47,7 @@ static void test_l2_reads_l1s_arrangement(void **state)
 	for (u32 bit = 0; bit < 64; bit++)
 		for (u32 k = 0; k < 64; k++) {
 			u64 b = BIT(bit);
-			struct crm_limits l0 = {k & 1 ? b : 0, k & 2 ? b : 0};
+			struct crm_limits l0 = {.must1 = k & 1 ? b : 0, .must0 = k & 2 ? b : 0};
 			struct crm_cr l1 = {k & 8 ? b : 0, k & 16 ? b : 0, k & 32 ? b : 0};
 			u64 l0_owned = (k & 4 ? b : 0) | l0.must1 | l0.must0;
 			struct crm_cr c;

@@ -13,6 +13,7 @@
 #include "core/slat.h"
 #include "hv/hypapp.h"
 #include "x86/apic.h"
+#include "x86/cr.h"
 #include "x86/insn.h"
 #include "x86/msr.h"
 
@@ -90,6 +91,28 @@ static void report(emit_fn emit)
 static const struct hypapp reporter = {.name = "reporter", .report = report}, silent;
 const struct hypapp *const hypapp_list[] = {&silent, &reporter, NULL};
 
+static u64 guest_cr0, guest_efer;
+
+u64 guest_cr(struct vcpu *cpu, enum crm_name name)
+{
+	(void)cpu;
+	return name == CRM_CR0 ? guest_cr0 : 0;
+}
+
+static u64 state_get(struct vcpu *cpu, enum cpu_reg r)
+{
+	(void)cpu;
+	assert_int_equal(r, REG_EFER);
+	return guest_efer;
+}
+
+static void state_set(struct vcpu *cpu, enum cpu_reg r, u64 value)
+{
+	(void)cpu;
+	assert_int_equal(r, REG_EFER);
+	guest_efer = value;
+}
+
 static void tlb_flush(struct vcpu *cpu, bool second_level)
 {
 	(void)cpu;
@@ -108,6 +131,8 @@ static void trap_port(u16 port, bool on)
 }
 
 static const struct backend fake_backend = {
+	.state_get = state_get,
+	.state_set = state_set,
 	.tlb_flush = tlb_flush,
 	.trap_msr = trap_msr,
 	.trap_port = trap_port,
@@ -128,6 +153,35 @@ static void restart(void)
 }
 
 /* --- MSRs --- */
+
+static enum exit_answer read_msr(u32 msr);
+static enum exit_answer write_msr(u32 msr, u64 value);
+
+/* The guest's EFER on AMD-V: never SVME, LME only while paging is off, LMA not at all, and of the
+ * rest what the CPU takes; Lamina's own stays. */
+static void test_efer(void **state)
+{
+	const u64 host = EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME;
+
+	(void)state;
+	restart();
+	fake_msr(MSR_EFER, host, EFER_SCE | EFER_NXE);
+	guest_cr0 = 0;
+	guest_efer = 0;
+	assert_int_equal(write_msr(MSR_EFER, EFER_LME | EFER_SCE), EXIT_ADVANCE);
+	assert_int_equal(guest_efer, EFER_LME | EFER_SCE);
+	assert_int_equal(read_msr(MSR_EFER), EXIT_ADVANCE);
+	assert_int_equal(v->gpr[GPR_RAX], EFER_LME | EFER_SCE);
+	guest_cr0 = CR0_PG;
+	guest_efer |= EFER_LMA;
+	assert_int_equal(write_msr(MSR_EFER, EFER_LMA), EXIT_INJECTED);
+	assert_int_equal(write_msr(MSR_EFER, EFER_LME | EFER_NXE), EXIT_ADVANCE);
+	assert_int_equal(guest_efer, EFER_LME | EFER_LMA | EFER_NXE);
+	assert_int_equal(write_msr(MSR_EFER, EFER_LME | EFER_SVME), EXIT_INJECTED);
+	assert_int_equal(write_msr(MSR_EFER, EFER_LME | BIT(20)), EXIT_INJECTED);
+	assert_int_equal(guest_efer, EFER_LME | EFER_LMA | EFER_NXE);
+	assert_int_equal(rdmsr(MSR_EFER), host);
+}
 
 static enum exit_answer read_msr(u32 msr)
 {
@@ -190,6 +244,14 @@ static void test_msrs(void **state)
 	assert_int_equal(v->gpr[GPR_RAX], 1);
 	assert_int_equal(v->gpr[GPR_RDX], 0);
 	assert_int_equal(write_msr(MSR_FEATURE_CONTROL, 5), EXIT_INJECTED);
+	/* AMD-V as if the firmware had locked it off */
+	fake_msr(MSR_VM_CR, 0, ~0ULL);
+	fake_msr(MSR_VM_HSAVE_PA, 0x1000, ~0ULL);
+	assert_int_equal(read_msr(MSR_VM_CR), EXIT_ADVANCE);
+	assert_int_equal(v->gpr[GPR_RAX], VM_CR_LOCK | VM_CR_SVMDIS);
+	assert_int_equal(write_msr(MSR_VM_CR, 0), EXIT_INJECTED);
+	assert_int_equal(read_msr(MSR_VM_HSAVE_PA), EXIT_INJECTED);
+	assert_int_equal(write_msr(MSR_VM_HSAVE_PA, 0), EXIT_INJECTED);
 	/* no microcode update reaches the CPU */
 	fake_msr(MSR_BIOS_UPDT_TRIG, 0, ~0ULL);
 	assert_int_equal(write_msr(MSR_BIOS_UPDT_TRIG, 0x1000), EXIT_ADVANCE);
@@ -374,11 +436,11 @@ static void test_port_traps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hidden_msrs), cmocka_unit_test(test_msrs),
-		cmocka_unit_test(test_apic_base),   cmocka_unit_test(test_mtrr_writes),
-		cmocka_unit_test(test_mtrr_read),   cmocka_unit_test(test_trapped_msrs),
-		cmocka_unit_test(test_port_in),	    cmocka_unit_test(test_power_off),
-		cmocka_unit_test(test_port_traps),
+		cmocka_unit_test(test_hidden_msrs),  cmocka_unit_test(test_efer),
+		cmocka_unit_test(test_msrs),	     cmocka_unit_test(test_apic_base),
+		cmocka_unit_test(test_mtrr_writes),  cmocka_unit_test(test_mtrr_read),
+		cmocka_unit_test(test_trapped_msrs), cmocka_unit_test(test_port_in),
+		cmocka_unit_test(test_power_off),    cmocka_unit_test(test_port_traps),
 	};
 
 	return RUN_SEEDED(tests);

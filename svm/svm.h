@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* AMD-V, private to svm/: the VMCB, intercepts, exit codes (AMD APM vol. 2, chapter 15, appendices
+ * B and C) and what the files of this directory share. */
+#ifndef SVM_H
+#define SVM_H
+
+/* of struct svm_vcpu, for svm_entry.S; and of RAX in the VMCB */
+#define SVM_VMCB      0
+#define SVM_VMCB_PA   8
+#define SVM_HOST_PA   16
+#define SVM_WINDOW    24
+#define VMCB_RAX_BYTE 0x5f8
+
+#ifndef __ASSEMBLY__
+
+#include "hv/backend.h"
+#include "hv/pcpu.h"
+#include "hv/types.h"
+
+/* A field is its offset and, in bits 31:16, its size in bytes. */
+enum vmcb_field {
+#define VMCB_FIELD(name, offset, bytes, text) VMCB_##name = (offset) | (bytes) << 16,
+#include "svm/svm_fields.def"
+#undef VMCB_FIELD
+};
+
+/* Intercept bits: those of INTERCEPTS1 and 2 by exit code */
+#define INTERCEPT(code) (1u << ((code)&31))
+
+#define TLB_FLUSH_ALL  1
+#define TLB_FLUSH_ASID 3
+
+#define GUEST_ASID 1 /* each CPU has one guest and a TLB of its own */
+
+/* EVENTINJ and EXITINTINFO (AMD APM vol. 2, 15.20 and 15.7.2) */
+#define EVENT_INFO_VALID     BIT(31)
+#define EVENT_INFO_ERROR     BIT(11)
+#define EVENT_INFO_VECTOR(i) ((u8)(i))
+#define EVENT_INFO_TYPE(i)   ((u32)(i) >> 8 & 7)
+#define EVENT_TYPE_INTR	     0u
+#define EVENT_TYPE_NMI	     2u
+#define EVENT_TYPE_EXC	     3u
+#define EVENT_TYPE_SOFT	     4u
+
+/* Exit codes (AMD APM vol. 2, appendix C) */
+enum svm_exit_code {
+	SVM_CR0_READ = 0x00,
+	SVM_CR0_WRITE = 0x10,
+	SVM_CR15_WRITE = 0x1f,
+	SVM_EXCEPTION = 0x40,
+	SVM_EXCEPTION_LAST = 0x5f,
+	SVM_INTR = 0x60,
+	SVM_NMI = 0x61,
+	SVM_INIT = 0x63,
+	SVM_CR0_SEL_WRITE = 0x65,
+	SVM_CPUID = 0x72,
+	SVM_IRET = 0x74,
+	SVM_INVD = 0x76,
+	SVM_IOIO = 0x7b,
+	SVM_MSR = 0x7c,
+	SVM_SHUTDOWN = 0x7f,
+	SVM_VMRUN = 0x80,
+	SVM_VMMCALL = 0x81,
+	SVM_VMLOAD = 0x82,
+	SVM_VMSAVE = 0x83,
+	SVM_STGI = 0x84,
+	SVM_CLGI = 0x85,
+	SVM_SKINIT = 0x86,
+	SVM_CODE_COUNT = 0x90,
+	SVM_NPF = 0x400
+};
+
+#define NPF_WRITE    BIT(1)
+#define NPF_RESERVED BIT(3)
+#define NPF_FETCH    BIT(4)
+
+/* What this processor offers; filled once by the probe, the same on all CPUs. */
+struct svm_caps {
+	u32 features; /* CPUID 8000000Ah, EDX */
+	bool tcg;     /* QEMU's emulation, which does not judge CR0 and CR4 */
+	bool nx;
+	u64 cr4; /* the CR4 bits there are */
+};
+
+#define SVM_FEATURE_NPT	       BIT(0)
+#define SVM_FEATURE_NRIP       BIT(3)
+#define SVM_FEATURE_FLUSH_ASID BIT(6)
+
+struct svm_vcpu {
+	u8 *vmcb;
+	u64 vmcb_pa, host_pa; /* host_pa: where VMLOAD finds Lamina's FS, GS and TR */
+	u32 nmi_window;	      /* 1: have an NMI come behind the next entry */
+	hpa_t hsave;
+	struct {
+		u64 shadow, owned;
+	} cr[CRM_CRS];
+	u64 efer;	 /* as the guest has it, where LME is kept from the hardware */
+	u32 nmis;	 /* NMIs that wait for the guest to be able to take them: 0 to 2 */
+	bool nmi_masked; /* the guest is in its NMI handler */
+	bool stepping;	 /* over the IRET that ends it */
+	bool guest_tf;	 /* TF of the guest at that IRET */
+};
+
+_Static_assert(offsetof(struct svm_vcpu, vmcb) == SVM_VMCB, "entry code");
+_Static_assert(offsetof(struct svm_vcpu, vmcb_pa) == SVM_VMCB_PA, "entry code");
+_Static_assert(offsetof(struct svm_vcpu, host_pa) == SVM_HOST_PA, "entry code");
+_Static_assert(offsetof(struct svm_vcpu, nmi_window) == SVM_WINDOW, "entry code");
+_Static_assert((VMCB_RAX & 0xffff) == VMCB_RAX_BYTE, "entry code");
+
+extern struct svm_caps svm_caps;
+extern struct slat_format npt_format;
+
+static inline struct svm_vcpu *svm_of(struct vcpu *v)
+{
+	return v->arch;
+}
+
+static inline u64 vmcb_read(struct vcpu *v, u32 field)
+{
+	const u8 *p = svm_of(v)->vmcb + (field & 0xffff);
+
+	switch (field >> 16) {
+	case 1: return *p;
+	case 2: return *(const u16 *)p;
+	case 4: return *(const u32 *)p;
+	default: return *(const u64 *)p;
+	}
+}
+
+static inline void vmcb_write(struct vcpu *v, u32 field, u64 value)
+{
+	u8 *p = svm_of(v)->vmcb + (field & 0xffff);
+
+	switch (field >> 16) {
+	case 1: *p = (u8)value; break;
+	case 2: *(u16 *)p = (u16)value; break;
+	case 4: *(u32 *)p = (u32)value; break;
+	default: *(u64 *)p = value; break;
+	}
+}
+
+err_t svm_probe(void);
+err_t svm_enable(struct vcpu *v);
+void svm_disable(struct vcpu *v);
+err_t svm_vcpu_init(struct vcpu *v);
+_Noreturn void svm_run(struct vcpu *v);
+void svm_decode(struct vcpu *v, struct exit *x);
+void svm_advance(struct vcpu *v, const struct exit *x);
+u64 svm_state_get(struct vcpu *v, enum cpu_reg r);
+void svm_state_set(struct vcpu *v, enum cpu_reg r, u64 value);
+struct crm_limits svm_cr_limits(enum crm_name cr);
+void svm_cr_commit(struct vcpu *v, enum crm_name cr, const struct crm_result *r);
+/* Intercept what the owned bits of the registers ask for. */
+void svm_cr_intercept(struct vcpu *v);
+/* CR accesses come without their operands: find them in the instruction. */
+void svm_decode_cr(struct vcpu *v, struct exit *x, u32 code);
+void svm_inject(struct vcpu *v, struct event e);
+void svm_event_redeliver(struct vcpu *v);
+void svm_event_iret(struct vcpu *v);
+/* True: the #DB ended the step over an IRET and is none of the guest's. */
+bool svm_event_stepped(struct vcpu *v);
+void svm_event_single_step(struct vcpu *v);
+void svm_event_nmi_exit(struct vcpu *v);
+void svm_trap_msr(u32 msr, bool read, bool write);
+void svm_trap_port(u16 port, bool on);
+err_t svm_trap_init(void);
+hpa_t svm_msr_map(void);
+hpa_t svm_io_map(void);
+void svm_slat_root(struct vcpu *v, hpa_t root);
+void svm_tlb_flush(struct vcpu *v, bool second_level);
+void svm_dump(struct vcpu *v, emit_fn emit);
+
+/* svm_entry.S, and what it calls: after an exit; when an NMI came before the entry; when one is to
+ * come behind it */
+_Noreturn void svm_loop(struct vcpu *v);
+void svm_exited(struct vcpu *v);
+void svm_entry_aborted(struct vcpu *v);
+void svm_nmi_window(struct vcpu *v);
+_Noreturn void svm_entry_failed(struct vcpu *v);
+
+#endif
+#endif

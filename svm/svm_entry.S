@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The way into the guest and out of it (AMD APM vol. 2, 15.5 and 15.6).
+ *
+ * VMRUN and #VMEXIT switch RAX, RSP, RIP, RFLAGS and the segments but FS, GS, LDTR and TR, which VMLOAD and
+ * VMSAVE do, with the system call MSRs. GIF is 0 from CLGI to VMRUN and from #VMEXIT to STGI: an NMI that
+ * comes meanwhile is taken behind STGI or makes the guest exit at once, so none is forgotten.
+ */
+#include "hv/pcpu.h"
+#include "hv/vcpu.h"
+#include "svm/svm.h"
+
+	.text
+	.globl svm_loop
+
+/* void svm_loop(struct vcpu *v): into the guest, for ever; svm_exited is called after every exit. The
+ * stack is the caller's; only v lies on it. RBX is v outside the guest. */
+svm_loop:
+	and	$-16, %rsp
+	push	%rdi
+	push	%rdi
+	mov	%rdi, %rbx
+enter:
+	clgi
+	cmpl	$0, VCPU_NMI_ROOT(%rbx)
+	jne	abort
+	mov	VCPU_ARCH(%rbx), %rdx
+	cmpl	$0, SVM_WINDOW(%rdx)
+	jne	window
+ready:	mov	SVM_VMCB(%rdx), %rcx
+	mov	(%rbx), %rax
+	mov	%rax, VMCB_RAX_BYTE(%rcx)
+	mov	SVM_VMCB_PA(%rdx), %rax
+	vmload	%rax
+	mov	0x08(%rbx), %rcx
+	mov	0x10(%rbx), %rdx
+	mov	0x28(%rbx), %rbp
+	mov	0x30(%rbx), %rsi
+	mov	0x38(%rbx), %rdi
+	mov	0x40(%rbx), %r8
+	mov	0x48(%rbx), %r9
+	mov	0x50(%rbx), %r10
+	mov	0x58(%rbx), %r11
+	mov	0x60(%rbx), %r12
+	mov	0x68(%rbx), %r13
+	mov	0x70(%rbx), %r14
+	mov	0x78(%rbx), %r15
+	mov	0x18(%rbx), %rbx
+	vmrun	%rax
+	vmsave	%rax
+	push	%rbx
+	mov	8(%rsp), %rbx
+	mov	%rcx, 0x08(%rbx)
+	mov	%rdx, 0x10(%rbx)
+	pop	0x18(%rbx)
+	mov	%rbp, 0x28(%rbx)
+	mov	%rsi, 0x30(%rbx)
+	mov	%rdi, 0x38(%rbx)
+	mov	%r8, 0x40(%rbx)
+	mov	%r9, 0x48(%rbx)
+	mov	%r10, 0x50(%rbx)
+	mov	%r11, 0x58(%rbx)
+	mov	%r12, 0x60(%rbx)
+	mov	%r13, 0x68(%rbx)
+	mov	%r14, 0x70(%rbx)
+	mov	%r15, 0x78(%rbx)
+	mov	VCPU_ARCH(%rbx), %rdx
+	mov	SVM_HOST_PA(%rdx), %rax
+	vmload	%rax
+	stgi
+	mov	%rbx, %rdi
+	call	svm_exited
+	jmp	enter
+
+window:
+	mov	%rbx, %rdi
+	call	svm_nmi_window
+	mov	VCPU_ARCH(%rbx), %rdx
+	jmp	ready
+
+abort:
+	stgi
+	mov	%rbx, %rdi
+	call	svm_entry_aborted
+	jmp	enter
+
+	.section .note.GNU-stack, "", @progbits

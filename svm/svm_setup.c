@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* EFER.SVME, and the parts of the VMCB that never change (AMD APM vol. 2, 15.4, 15.5, 15.30). */
+#include "svm/svm.h"
+
+#include "core/page.h"
+#include "x86/insn.h"
+#include "x86/msr.h"
+#include "x86/vector.h"
+
+/* What exits: INTERCEPTS1 and INTERCEPTS2 */
+#define EXITS1                                                                                   \
+	(INTERCEPT(SVM_NMI) | INTERCEPT(SVM_INIT) | INTERCEPT(SVM_CPUID) | INTERCEPT(SVM_INVD) | \
+	 INTERCEPT(SVM_IOIO) | INTERCEPT(SVM_MSR) | INTERCEPT(SVM_SHUTDOWN))
+#define EXITS2                                                                   \
+	(INTERCEPT(SVM_VMRUN) | INTERCEPT(SVM_VMMCALL) | INTERCEPT(SVM_VMLOAD) | \
+	 INTERCEPT(SVM_VMSAVE) | INTERCEPT(SVM_STGI) | INTERCEPT(SVM_CLGI) |     \
+	 INTERCEPT(SVM_SKINIT))
+
+err_t svm_enable(struct vcpu *v)
+{
+	struct svm_vcpu *m = v->arch;
+	u64 vm_cr = 0;
+
+	/* emulators lack the register */
+	if (rdmsr_safe(MSR_VM_CR, &vm_cr) && (vm_cr & VM_CR_SVMDIS))
+		return "AMD-V locked off by the firmware";
+	if (!m) {
+		void *hsave, *host;
+
+		m = page_alloc(1);
+		hsave = page_alloc(1);
+		host = page_alloc(1);
+		if (!m || !hsave || !host || !(m->vmcb = page_alloc(1)))
+			return "too little memory for the VMCB";
+		m->vmcb_pa = page_hpa(m->vmcb).v;
+		m->host_pa = page_hpa(host).v;
+		m->hsave = page_hpa(hsave);
+		v->arch = m;
+	}
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME | (svm_caps.nx ? EFER_NXE : 0));
+	wrmsr(MSR_VM_HSAVE_PA, m->hsave.v);
+	wrmsr_safe(MSR_VM_CR, VM_CR_R_INIT); /* an INIT becomes #SX; not on emulators */
+	return OK;
+}
+
+void svm_disable(struct vcpu *v)
+{
+	u64 vm_cr = 0;
+
+	(void)v;
+	if (rdmsr_safe(MSR_VM_CR, &vm_cr))
+		wrmsr_safe(MSR_VM_CR, vm_cr & ~VM_CR_R_INIT);
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
+}
+
+err_t svm_vcpu_init(struct vcpu *v)
+{
+	struct svm_vcpu *m = svm_of(v);
+	err_t err = svm_trap_init();
+
+	if (err)
+		return err;
+	m->nmis = 0;
+	m->nmi_masked = m->stepping = false;
+	/* #GP: the instructions of AMD-V at CPL 3; #SX: a redirected INIT */
+	vmcb_write(v, VMCB_EXC_INTERCEPTS, 1u << VECTOR_GP | 1u << VECTOR_SX);
+	vmcb_write(v, VMCB_INTERCEPTS1, EXITS1);
+	vmcb_write(v, VMCB_INTERCEPTS2, EXITS2);
+	vmcb_write(v, VMCB_IOPM, svm_io_map().v);
+	vmcb_write(v, VMCB_MSRPM, svm_msr_map().v);
+	vmcb_write(v, VMCB_ASID, GUEST_ASID);
+	vmcb_write(v, VMCB_TLB_CONTROL, TLB_FLUSH_ALL);
+	vmcb_write(v, VMCB_NP_ENABLE, 1);
+	vmcb_write(v, VMCB_EFER, EFER_SVME);
+	vmsave(m->host_pa);
+	return OK;
+}
