@@ -11,8 +11,8 @@ usage() {
 	cat <<-'EOF'
 		usage: lamina run [OPTION]...
 
-		Builds Lamina, gets Debian's Linux kernel, boots both in the Bochs emulator, and shows the
-		serial console. Linux ends in a shell where there is a terminal (Ctrl-] ends the machine);
+		Builds Lamina, gets Debian's Linux kernel, boots both in an emulator, and shows the serial
+		console. Linux ends in a shell where there is a terminal (Ctrl-] ends the machine);
 		otherwise it powers off after its checks, and a summary follows.
 
 		  --cpus N        CPUs, 1 to 8 (2)
@@ -25,9 +25,11 @@ usage() {
 		  --disk-write    let the guest write to the image
 		  --opt "..."     boot options for Lamina (lamina options lists them)
 		  --kernel FILE   another kernel (a bzImage) for the Linux guest
-		  --model M       CPU model of Bochs (corei7_skylake_x; lamina doctor lists them)
+		  --platform P    qemu: AMD-V in QEMU's emulation, the quickest (default); bochs-intel: VT-x in
+		                  Bochs, exact to the instruction; bochs-amd: AMD-V in Bochs
+		  --model M       another CPU model of that emulator (lamina doctor lists Bochs's)
 		  --batch         no shell: power off after the checks and print the summary
-		  --gdb           start in Bochs's own debugger with Lamina's symbols (this Bochs has no stub
+		  --gdb           (bochs-intel, bochs-amd) start in Bochs's own debugger with Lamina's symbols (this Bochs has no stub
 		                  for gdb): "lb 0xADDR" breaks, "vmexitbp" stops at every VM exit, "c" goes on,
 		                  "info cpu" shows all. The serial console goes to build/run/serial.txt
 
@@ -36,7 +38,7 @@ usage() {
 	EOF
 }
 
-cpus=2 memory=512 guest=linux disk='' hd_mode=volatile opt='' kernel='' model=corei7_skylake_x debug=''
+cpus=2 memory=512 guest=linux disk='' hd_mode=volatile opt='' kernel='' platform=qemu model='' debug=''
 batch=1
 [ -t 0 ] && [ -t 1 ] && batch=''
 
@@ -46,7 +48,7 @@ while [ $# -gt 0 ]; do
 	--batch) batch=1 ;;
 	--gdb) debug=1 ;;
 	--disk-write) hd_mode=flat ;;
-	--cpus | --memory | --guest | --disk | --opt | --kernel | --model)
+	--cpus | --memory | --guest | --disk | --opt | --kernel | --model | --platform)
 		value "$@"
 		case $1 in
 		--cpus) number "$1" "$2" 1 8 && cpus=$2 ;;
@@ -56,6 +58,7 @@ while [ $# -gt 0 ]; do
 		--opt) opt=$2 ;;
 		--kernel) kernel=$2 ;;
 		--model) model=$2 ;;
+		--platform) platform=$2 ;;
 		esac
 		shift
 		;;
@@ -63,6 +66,13 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
+case $platform in
+qemu) model=qemu:${model:-EPYC} ;;
+bochs-intel) model=${model:-corei7_skylake_x} ;;
+bochs-amd) model=${model:-ryzen} ;;
+*) die "--platform is qemu, bochs-intel or bochs-amd, not '$platform'" ;;
+esac
+[ -z "$debug" ] || [ "$platform" != qemu ] || die '--gdb is for the Bochs platforms'
 case $guest in linux | bios) ;; *) die "--guest is linux or bios, not '$guest'" ;; esac
 [ -z "$disk" ] || [ -r "$disk" ] || die "--disk: cannot read $disk"
 [ -z "$kernel" ] || [ -r "$kernel" ] || die "--kernel: cannot read $kernel"
@@ -72,7 +82,10 @@ mkdir -p "$dir"
 build_lamina
 run_make build/console
 need_emulator
-bochs --help cpu 2>&1 | grep -qw "$model" || die "Bochs has no CPU model '$model'"
+case $model in
+qemu:*) qemu-system-x86_64 -cpu help | grep -qw -- "${model#qemu:}" || die "QEMU has no CPU model '${model#qemu:}'" ;;
+*) bochs --help cpu 2>&1 | grep -qw "$model" || die "Bochs has no CPU model '$model'" ;;
+esac
 
 append=$linux_append
 [ -z "$batch" ] || append="$append lamina.batch lamina.do=stats"
@@ -94,7 +107,7 @@ else
 	cd=$dir/lamina.img hd=$(readlink -f "$disk")
 fi
 
-stage "Bochs: $cpus CPUs, $memory MiB, $model; Linux takes about half a minute"
+stage "$platform: $cpus CPUs, $memory MiB, ${model#qemu:}"
 log=$dir/serial.txt
 
 if [ -n "$debug" ]; then
@@ -109,16 +122,12 @@ if [ -n "$debug" ]; then
 	cd "$dir"
 	exec bochs -q -f bochsrc -rc go.rc
 fi
-# Bochs itself expands the variable
-com1='mode=socket-client, dev=localhost:$CONSOLE_PORT'
-bochsrc >"$dir/bochsrc"
-bochs_commands >"$dir/go.rc"
 set -- --log "$log" --after $(($(date +%s%3N) - started)) --stage GRUB= --stage 'Lamina=lamina: ' --stage 'guest=lamina: guest ' \
 	--stage 'kernel=[    0.0' --stage 'userspace=guest: userspace'
 [ -n "$batch" ] || set -- --type "$@"
 how=0
 cd "$dir"
-"$build/console" "$@" -- sh -c 'exec bochs -q -f bochsrc -rc go.rc >bochs.txt 2>&1' || how=$?
+"$build/console" "$@" -- sh -c "$(machine_command "$dir")" || how=$?
 case $how in
 0) ;;
 2) echo && stage 'ended by Ctrl-]' ;;

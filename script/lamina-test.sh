@@ -87,20 +87,17 @@ if uses host; then
 		libcmocka-dev=/usr/include/cmocka.h libcapstone-dev=/usr/include/capstone/capstone.h \
 		libunicorn-dev=/usr/include/unicorn/unicorn.h
 fi
-if uses linux bios alive refusal bare same kernel qemu hostile iso installed panic; then
+if uses linux bios alive refusal bare same kernel hostile iso installed panic; then
 	build_lamina
 	need_emulator
 	need 'test with another firmware' seabios=/usr/share/seabios/bios.bin
 	run_make build/console build/test/alive.img build/test/triple.img
 fi
-if uses qemu; then
-	need 'emulate other machines' qemu-system-x86=qemu-system-x86_64
-fi
 if uses linux bios bare hostile; then
 	build_guest
 	cp "$linux/vmlinuz" "$build/guest/vmlinuz"
 fi
-if uses same kernel qemu; then
+if uses same kernel; then
 	run_make testkernel
 fi
 

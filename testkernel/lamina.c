@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "testkernel/lamina.h"
-#include "testkernel/exec.h"
+#include "testkernel/asm.h"
+
+/* "Auth", of "AuthenticAMD" */
+#define AMD_EBX 0x68747541
+
+bool lamina_amd(void)
+{
+	return cpuid(0, 0).ebx == AMD_EBX;
+}
+
+u32 lamina_call(struct exec *e, u32 cpl)
+{
+	return exec(e, cpl, lamina_amd() ? &snip_vmmcall : &snip_vmcall);
+}
 
 struct lamina_probe lamina_probe(void)
 {
 	struct exec e = {.f.gpr[RAX] = HC_PROBE};
-	struct lamina_probe p = {.vector = exec(&e, 0, &snip_vmcall)};
+	struct lamina_probe p = {.vector = lamina_call(&e, 0)};
 
 	p.present = p.vector == VEC_DONE && (u32)e.f.gpr[RAX] == HC_PROBE_ANSWER;
 	p.version = (u32)e.f.gpr[RBX];
@@ -23,7 +36,7 @@ static bool get(u32 function, u32 item, u64 *v)
 {
 	struct exec e = {.f.gpr[RAX] = function, .f.gpr[RCX] = item};
 
-	if (exec(&e, 0, &snip_vmcall) != VEC_DONE || (u32)e.f.gpr[RAX])
+	if (lamina_call(&e, 0) != VEC_DONE || (u32)e.f.gpr[RAX])
 		return false;
 	*v = (u32)e.f.gpr[RBX] | e.f.gpr[RCX] << 32;
 	return true;
@@ -46,5 +59,5 @@ bool lamina_own(u32 cr, u64 mask)
 			 .f.gpr[RBX] = (u32)mask,
 			 .f.gpr[RDX] = mask >> 32};
 
-	return exec(&e, 0, &snip_vmcall) == VEC_DONE && !(u32)e.f.gpr[RAX];
+	return lamina_call(&e, 0) == VEC_DONE && !(u32)e.f.gpr[RAX];
 }

@@ -5,12 +5,19 @@
 
 #include "hv/hypercall.h"
 #include "hv/types.h"
+#include "testkernel/exec.h"
 
 struct lamina_probe {
 	bool present;
 	u32 version, cpu, cpus; /* if present */
 	u32 vector;		/* how VMCALL ended */
 };
+
+/* AMD's processor: Lamina then works by AMD-V, and its hypercall is VMMCALL. */
+bool lamina_amd(void);
+
+/* VMCALL or VMMCALL, as the vendor has it; the vector that ended it. */
+u32 lamina_call(struct exec *e, u32 cpl);
 
 /* On the calling CPU. */
 struct lamina_probe lamina_probe(void);

@@ -6,6 +6,7 @@ need_emulator() {
 	need 'make bootable images' grub-common=grub-mkrescue grub-pc-bin=/usr/lib/grub/i386-pc xorriso \
 		mtools=mformat
 	need 'emulate a machine with VT-x' bochs bochsbios=/usr/share/bochs/BIOS-bochs-latest
+	need 'emulate a machine with AMD-V' qemu-system-x86=qemu-system-x86_64
 }
 
 # grub_head: the first lines of a grub.cfg that talks to COM1. The variable turns, if set, makes GRUB idle for
@@ -103,18 +104,47 @@ disk_on_lamina() {
 	grub_image "$1/lamina.img" "$1/lamina.cfg" "lamina.elf=$build/lamina.elf" ${4:+"$4"}
 }
 
+# qemu_command: the same for QEMU's own emulation (TCG): a command. $CONSOLE_PORT is for the shell that runs
+# it. A socket per CPU, as systems that read the MP tables find no other.
+qemu_command() {
+	# shellcheck disable=SC2016
+	printf 'exec qemu-system-x86_64 -accel tcg -cpu %s -smp %s,sockets=%s,cores=1,threads=1 -m %s' \
+		"${model#qemu:}" "$cpus" "$cpus" "$memory"
+	# shellcheck disable=SC2016
+	printf ' -display none -no-reboot -serial tcp:localhost:$CONSOLE_PORT'
+	printf ' -device isa-debug-exit,iobase=0xf4,iosize=1'
+	snapshot=on
+	[ "${hd_mode:-volatile}" = volatile ] || snapshot=off
+	[ -z "$hd" ] || printf ' -drive "file=%s,format=raw,snapshot=%s"' "$hd" "$snapshot"
+	[ -z "$cd" ] || printf ' -cdrom "%s" -boot d' "$cd"
+}
+
+# machine_command DIR: writes what the emulator of $model reads, and prints how to run it there; a model
+# qemu:CPU is one of QEMU's
+machine_command() {
+	case $model in
+	qemu:*)
+		qemu_command
+		printf ' >qemu.txt 2>&1'
+		;;
+	*)
+		# Bochs itself expands the variable
+		# shellcheck disable=SC2016,SC2034
+		com1='mode=socket-client, dev=localhost:$CONSOLE_PORT'
+		bochsrc >"$1/bochsrc"
+		bochs_commands >"$1/go.rc"
+		printf 'exec bochs -q -f bochsrc -rc go.rc >bochs.txt 2>&1'
+		;;
+	esac
+}
+
 # emulate DIR SECONDS: runs the machine that the variables describe until it ends, at most so long. Its
-# console is in DIR/serial.txt, what the emulator says in DIR/bochs.txt. Returns what the console does:
+# console is in DIR/serial.txt, what the emulator says in DIR/bochs.txt or qemu.txt. Returns what the console does:
 # 0 it ended, 3 the time was up, 4 it panicked.
 emulate() {
-	# Bochs itself expands the variable
-	# shellcheck disable=SC2016,SC2034
-	com1='mode=socket-client, dev=localhost:$CONSOLE_PORT'
-	bochsrc >"$1/bochsrc"
-	bochs_commands >"$1/go.rc"
 	how=0
 	(cd "$1" && "$build/console" --log serial.raw --timeout "$2" --last 'lamina: PANIC' -- \
-		sh -c 'exec bochs -q -f bochsrc -rc go.rc >bochs.txt 2>&1') >/dev/null || how=$?
+		sh -c "$(machine_command "$1")") >/dev/null || how=$?
 	tr -d '\r' <"$1/serial.raw" >"$1/serial.txt"
 	rm -f "$1"/*.img
 	return $how

@@ -11,6 +11,7 @@
 #define LSR_THRE    0x20
 #define LSR_TEMT    0x40
 #define END_PORT    0x8900 /* Bochs ends when "Shutdown" is written there */
+#define QEMU_EXIT 0xf4
 #define HC_PROBE    0x4c4d0000
 #define HC_ANSWER   0x494d414c
 #define VECTOR_UD   6
@@ -49,10 +50,17 @@ begin:
 	shl	$24, %eax
 	mov	$2, %cx
 	call	print_hex
-	movw	$(no_hypercall - _start + LOADED_AT), 4 * VECTOR_UD
+	movw	$(no_vmcall - _start + LOADED_AT), 4 * VECTOR_UD
 	movw	$0, 4 * VECTOR_UD + 2
 	mov	$HC_PROBE, %eax
 	vmcall
+	jmp	answered
+no_vmcall:
+	mov	$LOADED_AT, %sp
+	movw	$(no_hypercall - _start + LOADED_AT), 4 * VECTOR_UD
+	mov	$HC_PROBE, %eax
+	vmmcall
+answered:
 	cmp	$HC_ANSWER, %eax
 	jne	bare
 	mov	$(virtualized - _start + LOADED_AT), %si
@@ -67,6 +75,7 @@ last:
 1:	in	%dx, %al
 	test	$LSR_TEMT, %al
 	jz	1b
+	out	%al, $QEMU_EXIT
 	mov	$END_PORT, %dx
 	mov	$(shutdown - _start + LOADED_AT), %si
 	mov	$8, %cx

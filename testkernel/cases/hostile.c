@@ -63,7 +63,8 @@ static void user_hypercalls(void *unused)
 
 	(void)unused;
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-		u32 v = hostile_exec(3, &snip_vmcall, numbers[i], 0, 0);
+		struct exec e = {.f.gpr[RAX] = numbers[i]};
+		u32 v = lamina_call(&e, 3);
 
 		check(v == VECTOR_UD, "CPL 3 VMCALL %x: vector %u", numbers[i], v);
 	}
