@@ -138,6 +138,8 @@ static const struct backend fake_backend = {
 	.trap_port = trap_port,
 };
 
+static const struct backend fake_amd = {.vendor = CRM_AMD};
+
 static void restart(void)
 {
 	memset(&did, 0, sizeof(did));
@@ -244,11 +246,14 @@ static void test_msrs(void **state)
 	assert_int_equal(v->gpr[GPR_RAX], 1);
 	assert_int_equal(v->gpr[GPR_RDX], 0);
 	assert_int_equal(write_msr(MSR_FEATURE_CONTROL, 5), EXIT_INJECTED);
+	assert_int_equal(read_msr(MSR_VM_CR), EXIT_INJECTED);
 	/* AMD-V as if the firmware had locked it off */
 	fake_msr(MSR_VM_CR, 0, ~0ULL);
 	fake_msr(MSR_VM_HSAVE_PA, 0x1000, ~0ULL);
+	backend = &fake_amd;
 	assert_int_equal(read_msr(MSR_VM_CR), EXIT_ADVANCE);
 	assert_int_equal(v->gpr[GPR_RAX], VM_CR_LOCK | VM_CR_SVMDIS);
+	backend = &fake_backend;
 	assert_int_equal(write_msr(MSR_VM_CR, 0), EXIT_INJECTED);
 	assert_int_equal(read_msr(MSR_VM_HSAVE_PA), EXIT_INJECTED);
 	assert_int_equal(write_msr(MSR_VM_HSAVE_PA, 0), EXIT_INJECTED);
