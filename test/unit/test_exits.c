@@ -156,8 +156,24 @@ static void restart(void)
 
 /* --- MSRs --- */
 
-static enum exit_answer read_msr(u32 msr);
-static enum exit_answer write_msr(u32 msr, u64 value);
+static enum exit_answer read_msr(u32 msr)
+{
+	struct exit x = {.kind = EXIT_RDMSR};
+
+	v->gpr[GPR_RCX] = rnd() << 32 | msr;
+	return exit_rdmsr(v, &x);
+}
+
+/* The upper halves of the registers must not matter. */
+static enum exit_answer write_msr(u32 msr, u64 value)
+{
+	struct exit x = {.kind = EXIT_WRMSR};
+
+	v->gpr[GPR_RCX] = rnd() << 32 | msr;
+	v->gpr[GPR_RAX] = rnd() << 32 | (u32)value;
+	v->gpr[GPR_RDX] = rnd() << 32 | value >> 32;
+	return exit_wrmsr(v, &x);
+}
 
 /* The guest's EFER on AMD-V: never SVME, LME only while paging is off, LMA not at all, and of the
  * rest what the CPU takes; Lamina's own stays. */
@@ -183,25 +199,6 @@ static void test_efer(void **state)
 	assert_int_equal(write_msr(MSR_EFER, EFER_LME | BIT(20)), EXIT_INJECTED);
 	assert_int_equal(guest_efer, EFER_LME | EFER_LMA | EFER_NXE);
 	assert_int_equal(rdmsr(MSR_EFER), host);
-}
-
-static enum exit_answer read_msr(u32 msr)
-{
-	struct exit x = {.kind = EXIT_RDMSR};
-
-	v->gpr[GPR_RCX] = rnd() << 32 | msr;
-	return exit_rdmsr(v, &x);
-}
-
-/* The upper halves of the registers must not matter. */
-static enum exit_answer write_msr(u32 msr, u64 value)
-{
-	struct exit x = {.kind = EXIT_WRMSR};
-
-	v->gpr[GPR_RCX] = rnd() << 32 | msr;
-	v->gpr[GPR_RAX] = rnd() << 32 | (u32)value;
-	v->gpr[GPR_RDX] = rnd() << 32 | value >> 32;
-	return exit_wrmsr(v, &x);
 }
 
 /* MSRs of features that CPUID hides are absent though the machine has them. */
