@@ -19,9 +19,6 @@ void cr_reset(struct vcpu *v, u64 cr0, u64 cr4);
 /* From now on own these bits besides the minimum; the guest sees no change. On the guest's CPU. */
 void cr_own(struct vcpu *v, enum crm_name name, u64 mask);
 
-/* The guest CPU as the model wants it. On its CPU, after an exit. */
-struct crm_cpu cr_model(struct vcpu *v);
-
 /* CR exits that the model does not expect, on all CPUs since the start. */
 u64 cr_unexpected(void);
 

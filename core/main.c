@@ -116,7 +116,11 @@ static err_t prepare_slat(void)
 	struct mtrr_state mtrr;
 	err_t err;
 
-	mtrr_read(&mtrr);
+	/* tables without types are alike everywhere, and the MTRRs act beside them */
+	if (backend->slat->typed)
+		mtrr_read(&mtrr);
+	else
+		mtrr = (struct mtrr_state){.def_type = BIT(11) | MTRR_WB};
 	err = slat_init(backend->slat, &mtrr, machine.ram_top, machine.phys_bits);
 	if (!err)
 		err = slat_hide(machine.hv_base, machine.hv_size);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Lamina's text output: bring-up, power-off and panic only, never the exit path. One CPU at a time.
- */
+/* Lamina's text output: bring-up, power-off and panic; on the exit path only what core/cr_log.c is
+ * asked for, under its lock. One CPU at a time. */
 #ifndef CORE_SERIAL_H
 #define CORE_SERIAL_H
 

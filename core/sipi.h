@@ -7,7 +7,8 @@
  * and INIT and SIPI become mail. For emulators, which keep an INIT pending behind its exit or lose
  * it. The trap goes away when every CPU has been started, and comes back when an INIT exit shows
  * that the guest stops one. hold: as icr, but the trap stays: for guests that restart CPUs at any
- * moment on an emulator that drops an INIT to a CPU that is in root mode.
+ * moment on an emulator that drops an INIT to a CPU that is in root mode. AMD-V has no SIPI exit:
+ * there it is always icr or, where an INIT cannot be redirected to #SX, hold.
  */
 #ifndef CORE_SIPI_H
 #define CORE_SIPI_H

@@ -8,6 +8,7 @@
 
 #include "core/apic.h"
 #include "core/event.h"
+#include "hv/exit.h"
 #include "x86/apic.h"
 #include "x86/cr.h"
 #include "x86/insn.h"
@@ -158,6 +159,12 @@ static void replace_event(struct vcpu *v, struct event e)
 		m->nmi_masked = false;
 		intercept(v, VMCB_INTERCEPTS1, INTERCEPT(SVM_IRET), false);
 		open_nmi_window(v);
+	}
+	if (exception && EVENT_INFO_VECTOR(info) == VECTOR_DF) {
+		struct exit x = {.kind = EXIT_SHUTDOWN, .rip = vmcb_read(v, VMCB_RIP)};
+
+		exit_dispatch(v, &x); /* VMRUN has no way to enter a CPU that is shut down */
+		return;
 	}
 	if (exception && event_makes_df(EVENT_INFO_VECTOR(info), e.vector))
 		inject_exception(v, VECTOR_DF, true, 0);

@@ -32,9 +32,9 @@ bool lamina_here(void)
 	return lamina_probe().present;
 }
 
-static bool get(u32 function, u32 item, u64 *v)
+static bool get(u32 function, u32 cpu, u32 item, u64 *v)
 {
-	struct exec e = {.f.gpr[RAX] = function, .f.gpr[RCX] = item};
+	struct exec e = {.f.gpr[RAX] = function, .f.gpr[RBX] = cpu, .f.gpr[RCX] = item};
 
 	if (lamina_call(&e, 0) != VEC_DONE || (u32)e.f.gpr[RAX])
 		return false;
@@ -44,12 +44,12 @@ static bool get(u32 function, u32 item, u64 *v)
 
 bool lamina_info(enum hc_info item, u64 *v)
 {
-	return get(HC_INFO, item, v);
+	return get(HC_INFO, 0, item, v);
 }
 
 bool lamina_cr(enum hc_cr item, u64 *v)
 {
-	return get(HC_CR, item, v);
+	return get(HC_CR, 0, item, v);
 }
 
 bool lamina_own(u32 cr, u64 mask)
@@ -60,4 +60,9 @@ bool lamina_own(u32 cr, u64 mask)
 			 .f.gpr[RDX] = mask >> 32};
 
 	return lamina_call(&e, 0) == VEC_DONE && !(u32)e.f.gpr[RAX];
+}
+
+bool lamina_stats(u32 cpu, u32 kind, u64 *v)
+{
+	return get(HC_STATS, cpu, kind, v);
 }

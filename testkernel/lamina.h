@@ -32,6 +32,9 @@ bool lamina_cr(enum hc_cr item, u64 *v);
  * be; false: no Lamina, or it refuses. */
 bool lamina_own(u32 cr, u64 mask);
 
+/* How many exits of that kind (exit_kinds.def) Lamina's CPU had; false: it does not tell. */
+bool lamina_stats(u32 cpu, u32 kind, u64 *v);
+
 /* An HC_INFO item; only when Lamina is present. False: Lamina does not know the item. */
 bool lamina_info(enum hc_info item, u64 *v);
 

@@ -36,8 +36,17 @@ void svm_state_set(struct vcpu *cpu, enum cpu_reg r, u64 value)
 	vmcb_write(cpu, VMCB_DR6, value);
 }
 
+static u32 shutdowns;
+
+void exit_dispatch(struct vcpu *cpu, const struct exit *x)
+{
+	assert_true(cpu == v && x->kind == EXIT_SHUTDOWN);
+	shutdowns++;
+}
+
 static void restart(void)
 {
+	shutdowns = 0;
 	memset(&pcpu, 0, sizeof(pcpu));
 	memset(&svm, 0, sizeof(svm));
 	memset(vmcb, 0, sizeof(vmcb));
@@ -114,6 +123,11 @@ static void test_double_faults(void **state)
 			assert_int_equal(vmcb_read(v, VMCB_EVENTINJ),
 					 INFO((u64)EVENT_TYPE_EXC, VECTOR_DF) | EVENT_INFO_ERROR);
 		}
+	restart();
+	inject(VECTOR_DF);
+	assert_int_equal(shutdowns, 0);
+	inject(VECTOR_GP); /* a triple fault */
+	assert_int_equal(shutdowns, 1);
 	restart();
 	inject(VECTOR_PF);
 	inject(VECTOR_PF);

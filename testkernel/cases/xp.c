@@ -34,33 +34,17 @@ struct choice {
 static u64 start_owned[MAX_CPUS][2]; /* CR0, CR4 */
 static u64 start_exits[MAX_CPUS];    /* for accesses to control registers */
 
-/* A hypercall that answers 0 in EAX; *v: its answer in EBX and ECX. */
-static void call(u32 number, u32 ecx, u64 bits, u64 *v)
-{
-	struct exec e = {.f.gpr[RAX] = number, .f.gpr[RCX] = ecx, .f.gpr[RBX] = (u32)bits};
-	u32 vector;
-
-	e.f.gpr[RDX] = bits >> 32;
-	vector = lamina_call(&e, 0);
-	check(vector == VEC_DONE && !(u32)e.f.gpr[RAX],
-	      "hypercall %x, ECX %u, bits %lx: vector %u, EAX %x", number, ecx, bits, vector,
-	      (u32)e.f.gpr[RAX]);
-	*v = (u32)e.f.gpr[RBX] | e.f.gpr[RCX] << 32;
-}
-
 static u64 owned(enum hc_cr item)
 {
-	u64 v;
+	u64 v = 0;
 
-	call(HC_CR, item, 0, &v);
+	check(lamina_cr(item, &v), "HC_CR: no item %u", (u32)item);
 	return v;
 }
 
 static void own(u32 cr, u64 bits)
 {
-	u64 unused;
-
-	call(HC_CR_OWN, cr, bits, &unused);
+	check(lamina_own(cr, bits), "HC_CR_OWN: CR%u, %lx is refused", cr, bits);
 }
 
 static void save(void *unused)
@@ -83,9 +67,9 @@ static void restore(void *unused)
 
 static u64 cr_exits(void)
 {
-	u64 v;
+	u64 v = 0;
 
-	call(HC_STATS, STATS_CR, lamina_probe().cpu, &v);
+	check(lamina_stats(lamina_probe().cpu, STATS_CR, &v), "HC_STATS: no such counter");
 	return v;
 }
 
