@@ -16,18 +16,18 @@ real_package() {
 
 # fetch DIR PACKAGE...: downloads and unpacks packages into DIR
 fetch() {
-	dir=$1
+	into=$1
 	shift
-	mkdir -p "$dir/deb"
-	(cd "$dir/deb" && apt-get download "$@") >"$cache/apt.log" 2>&1 ||
+	mkdir -p "$into/deb"
+	(cd "$into/deb" && apt-get download "$@") >"$cache/apt.log" 2>&1 ||
 		die "apt-get could not download $*: $(tail -n 1 "$cache/apt.log")"
-	for deb in "$dir"/deb/*.deb; do
+	for deb in "$into"/deb/*.deb; do
 		case $deb in
-		*/linux-image-*) dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir" ./boot ;;
-		*) dpkg-deb -x "$deb" "$dir" ;;
+		*/linux-image-*) dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$into" ./boot ;;
+		*) dpkg-deb -x "$deb" "$into" ;;
 		esac
 	done
-	rm -r "$dir/deb"
+	rm -r "$into/deb"
 }
 
 # Sets $linux to a folder with vmlinuz, headers/ and bin/busybox of Debian's newest kernel (amd64). A kernel that was
