@@ -80,7 +80,7 @@ linux() {
 
 linux_once() {
 	machine "$1" "$2"
-	linux_on_lamina "$dir" "guest=linux $3" "$linux_append quiet panic=-1 lamina.batch" "$kernel"
+	linux_on_lamina "$dir" "guest=linux $3" "$(linux_words) quiet panic=-1 lamina.batch" "$kernel"
 	hd=$dir/lamina.img
 	run
 }

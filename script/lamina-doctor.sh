@@ -62,6 +62,6 @@ row 'guest kernels' "${kernels:-none fetched yet}"
 if command -v bochs >/dev/null; then
 	echo
 	echo "Bochs's CPU models, for lamina run --model. Lamina needs VT-x with EPT and unrestricted guest:"
-	echo 'corei5_arrandale_m520, corei7_sandy_bridge_2600k and the newer Intel models have them.'
+	echo 'corei5_arrandale_m520, corei7_sandy_bridge_2600k and the newer Intel models have them. Or AMD-V: ryzen.'
 	bochs --help cpu 2>&1 | sed -n '/^Supported CPU models/,/^ *$/p' | sed '1d; /^ *$/d' | fmt -w 96 | sed 's/^ */  /'
 fi

@@ -87,7 +87,7 @@ qemu:*) qemu-system-x86_64 -cpu help | grep -qw -- "${model#qemu:}" || die "QEMU
 *) bochs --help cpu 2>&1 | grep -qw "$model" || die "Bochs has no CPU model '$model'" ;;
 esac
 
-append=$linux_append
+append=$(linux_words)
 [ -z "$batch" ] || append="$append lamina.batch lamina.do=stats"
 if [ -z "$disk" ]; then
 	build_guest

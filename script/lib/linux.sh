@@ -9,6 +9,15 @@
 linux_append='console=ttyS0,115200 nokaslr mitigations=off cryptomgr.notests idle=halt'
 linux_append="$linux_append lapic=notscdeadline"
 
+# linux_words: those words, and what the CPU model of the emulator asks for ($model). Bochs's Ryzen has MWAITX, whose
+# timer never ends the wait there: Linux would stay in its first delay. 221 is MWAITX in Linux's count.
+linux_words() {
+	case $model in
+	ryzen) echo "$linux_append clearcpuid=221" ;;
+	*) echo "$linux_append" ;;
+	esac
+}
+
 # real_package META: the newest package that a meta package stands for
 real_package() {
 	apt-cache depends "$1" 2>/dev/null | sed -n 's/^ *Depends: *//p' | head -n 1
