@@ -15,17 +15,8 @@ static const struct {
 #undef VMCS_FIELD
 };
 
-static u64 read_field(const struct vmx_check *c, u32 encoding)
-{
-	u64 value = 0;
-
-	(void)c;
-	return vmread_safe(encoding, &value) ? value : 0;
-}
-
 void vmx_dump(struct vcpu *v, emit_fn emit)
 {
-	struct vmx_check check = {.field = read_field, .caps = &vmx_caps, .emit = emit};
 	char line[120];
 	u64 value;
 
@@ -37,7 +28,7 @@ void vmx_dump(struct vcpu *v, emit_fn emit)
 		    fields[i].text, value);
 		emit(line);
 	}
-	fmt(line, sizeof(line), "VM-entry checks that do not hold: %u", vmx_check_all(&check));
+	fmt(line, sizeof(line), "VM-entry checks that do not hold: %u", vmx_check_all(emit));
 	emit(line);
 }
 

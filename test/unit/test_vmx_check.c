@@ -7,6 +7,7 @@
 #include "unit.h"
 #include "lib/fmt.h"
 #include "vmx/vmx_check.h"
+#include "x86/insn.h"
 #include "x86/msr.h"
 
 enum mode { REAL, PROTECTED, PAE, LONG, VM86, MODES };
@@ -55,15 +56,7 @@ static const struct check_case cases[] = {
 };
 #undef CASE
 
-static u64 vmcs[0x7000];
-static struct vmx_caps caps;
-
-static u64 field(const struct vmx_check *c, u32 encoding)
-{
-	(void)c;
-	assert_true(encoding < ARRAY_SIZE(vmcs));
-	return vmcs[encoding];
-}
+struct vmx_caps vmx_caps;
 
 static char said[4096];
 static u32 lines_said;
@@ -98,48 +91,48 @@ int __wrap_fmt_va(char *buf, size_t size, const char *f, va_list ap)
 
 static void set_controls(void)
 {
-	vmcs[VMCS_PIN_CONTROLS] = (u32)caps.pin | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS;
-	vmcs[VMCS_PROC_CONTROLS] =
-		(u32)caps.proc | PROC_IO_BITMAPS | PROC_MSR_BITMAPS | PROC_SECONDARY;
-	vmcs[VMCS_PROC_CONTROLS2] = PROC2_EPT | PROC2_RDTSCP | PROC2_VPID | PROC2_UNRESTRICTED |
-				    PROC2_INVPCID | PROC2_XSAVES;
-	vmcs[VMCS_EXIT_CONTROLS] = (u32)caps.exit | EXIT_CTL_SAVE_DEBUG | EXIT_CTL_HOST64 |
-				   EXIT_CTL_SAVE_PAT | EXIT_CTL_LOAD_PAT | EXIT_CTL_SAVE_EFER |
-				   EXIT_CTL_LOAD_EFER;
-	vmcs[VMCS_ENTRY_CONTROLS] =
-		(u32)caps.entry | ENTRY_CTL_LOAD_DEBUG | ENTRY_CTL_LOAD_PAT | ENTRY_CTL_LOAD_EFER;
-	vmcs[VMCS_VPID] = 1;
-	vmcs[VMCS_EPTP] = 0x100000 | EPTP_WB | EPTP_4LEVEL | BIT(6);
-	vmcs[VMCS_IO_BITMAP_A] = 0x5000;
-	vmcs[VMCS_IO_BITMAP_B] = 0x6000;
-	vmcs[VMCS_MSR_BITMAP] = 0x7000;
-	vmcs[VMCS_VMCS_LINK] = ~0ULL;
+	fake_cpu->vmcs[VMCS_PIN_CONTROLS] = (u32)vmx_caps.pin | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS;
+	fake_cpu->vmcs[VMCS_PROC_CONTROLS] =
+		(u32)vmx_caps.proc | PROC_IO_BITMAPS | PROC_MSR_BITMAPS | PROC_SECONDARY;
+	fake_cpu->vmcs[VMCS_PROC_CONTROLS2] = PROC2_EPT | PROC2_RDTSCP | PROC2_VPID |
+					      PROC2_UNRESTRICTED | PROC2_INVPCID | PROC2_XSAVES;
+	fake_cpu->vmcs[VMCS_EXIT_CONTROLS] =
+		(u32)vmx_caps.exit | EXIT_CTL_SAVE_DEBUG | EXIT_CTL_HOST64 | EXIT_CTL_SAVE_PAT |
+		EXIT_CTL_LOAD_PAT | EXIT_CTL_SAVE_EFER | EXIT_CTL_LOAD_EFER;
+	fake_cpu->vmcs[VMCS_ENTRY_CONTROLS] = (u32)vmx_caps.entry | ENTRY_CTL_LOAD_DEBUG |
+					      ENTRY_CTL_LOAD_PAT | ENTRY_CTL_LOAD_EFER;
+	fake_cpu->vmcs[VMCS_VPID] = 1;
+	fake_cpu->vmcs[VMCS_EPTP] = 0x100000 | EPTP_WB | EPTP_4LEVEL | BIT(6);
+	fake_cpu->vmcs[VMCS_IO_BITMAP_A] = 0x5000;
+	fake_cpu->vmcs[VMCS_IO_BITMAP_B] = 0x6000;
+	fake_cpu->vmcs[VMCS_MSR_BITMAP] = 0x7000;
+	fake_cpu->vmcs[VMCS_VMCS_LINK] = ~0ULL;
 }
 
 static void set_host(void)
 {
-	vmcs[VMCS_HOST_CR0] = 0x80010033;
-	vmcs[VMCS_HOST_CR3] = 0x200000;
-	vmcs[VMCS_HOST_CR4] = 0x2020;
-	vmcs[VMCS_HOST_EFER] = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
-	vmcs[VMCS_HOST_PAT] = PAT_RESET;
-	vmcs[VMCS_HOST_CS_SEL] = 8;
-	vmcs[VMCS_HOST_TR_SEL] = 0x30;
-	vmcs[VMCS_HOST_RIP] = 0xffffffff80001000;
-	vmcs[VMCS_HOST_TR_BASE] = 0x7fffffffffff;
+	fake_cpu->vmcs[VMCS_HOST_CR0] = 0x80010033;
+	fake_cpu->vmcs[VMCS_HOST_CR3] = 0x200000;
+	fake_cpu->vmcs[VMCS_HOST_CR4] = 0x2020;
+	fake_cpu->vmcs[VMCS_HOST_EFER] = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+	fake_cpu->vmcs[VMCS_HOST_PAT] = PAT_RESET;
+	fake_cpu->vmcs[VMCS_HOST_CS_SEL] = 8;
+	fake_cpu->vmcs[VMCS_HOST_TR_SEL] = 0x30;
+	fake_cpu->vmcs[VMCS_HOST_RIP] = 0xffffffff80001000;
+	fake_cpu->vmcs[VMCS_HOST_TR_BASE] = 0x7fffffffffff;
 }
 
 static void set_segments(u32 code, u32 data, u64 sel, u64 base, u64 limit)
 {
 	for (u32 s = 2 * SEG_ES; s <= 2 * SEG_GS; s += 2) {
-		vmcs[VMCS_GUEST_ES_SEL + s] = sel;
-		vmcs[VMCS_GUEST_ES_BASE + s] = base;
-		vmcs[VMCS_GUEST_ES_LIMIT + s] = limit;
-		vmcs[VMCS_GUEST_ES_AR + s] = s == 2 * SEG_CS ? code : data;
+		fake_cpu->vmcs[VMCS_GUEST_ES_SEL + s] = sel;
+		fake_cpu->vmcs[VMCS_GUEST_ES_BASE + s] = base;
+		fake_cpu->vmcs[VMCS_GUEST_ES_LIMIT + s] = limit;
+		fake_cpu->vmcs[VMCS_GUEST_ES_AR + s] = s == 2 * SEG_CS ? code : data;
 	}
-	vmcs[VMCS_GUEST_TR_LIMIT] = vmcs[VMCS_GUEST_LDTR_LIMIT] = 0xffff;
-	vmcs[VMCS_GUEST_TR_AR] = 0x8b;
-	vmcs[VMCS_GUEST_LDTR_AR] = 0x82;
+	fake_cpu->vmcs[VMCS_GUEST_TR_LIMIT] = fake_cpu->vmcs[VMCS_GUEST_LDTR_LIMIT] = 0xffff;
+	fake_cpu->vmcs[VMCS_GUEST_TR_AR] = 0x8b;
+	fake_cpu->vmcs[VMCS_GUEST_LDTR_AR] = 0x82;
 }
 
 static void set_guest(enum mode mode)
@@ -155,28 +148,28 @@ static void set_guest(enum mode mode)
 		[VM86] = {0x80010033, 0x2010, 0, 0x23202, 0xf3, 0xf3},
 	};
 
-	vmcs[VMCS_GUEST_CR0] = regs[mode].cr0;
-	vmcs[VMCS_GUEST_CR4] = regs[mode].cr4;
-	vmcs[VMCS_GUEST_EFER] = regs[mode].efer;
-	vmcs[VMCS_GUEST_RFLAGS] = regs[mode].rflags;
-	vmcs[VMCS_GUEST_RIP] = 0xfff0;
-	vmcs[VMCS_GUEST_DR7] = 0x400;
-	vmcs[VMCS_GUEST_PAT] = PAT_RESET;
-	vmcs[VMCS_GUEST_GDTR_LIMIT] = vmcs[VMCS_GUEST_IDTR_LIMIT] = 0xffff;
+	fake_cpu->vmcs[VMCS_GUEST_CR0] = regs[mode].cr0;
+	fake_cpu->vmcs[VMCS_GUEST_CR4] = regs[mode].cr4;
+	fake_cpu->vmcs[VMCS_GUEST_EFER] = regs[mode].efer;
+	fake_cpu->vmcs[VMCS_GUEST_RFLAGS] = regs[mode].rflags;
+	fake_cpu->vmcs[VMCS_GUEST_RIP] = 0xfff0;
+	fake_cpu->vmcs[VMCS_GUEST_DR7] = 0x400;
+	fake_cpu->vmcs[VMCS_GUEST_PAT] = PAT_RESET;
+	fake_cpu->vmcs[VMCS_GUEST_GDTR_LIMIT] = fake_cpu->vmcs[VMCS_GUEST_IDTR_LIMIT] = 0xffff;
 	if (mode == LONG)
-		vmcs[VMCS_ENTRY_CONTROLS] |= ENTRY_CTL_IA32E;
+		fake_cpu->vmcs[VMCS_ENTRY_CONTROLS] |= ENTRY_CTL_IA32E;
 	if (mode == REAL || mode == VM86)
 		set_segments(regs[mode].code, regs[mode].data, 0x1234, 0x12340, 0xffff);
 	else
 		set_segments(regs[mode].code, regs[mode].data, 8, 0, 0xffffffff);
 	for (u32 i = 0; mode == PAE && i < 4; i++)
-		vmcs[VMCS_GUEST_PDPTE0 + 2 * i] = 0x1000 * (i + 1) | 1;
+		fake_cpu->vmcs[VMCS_GUEST_PDPTE0 + 2 * i] = 0x1000 * (i + 1) | 1;
 }
 
 static void set_valid(enum mode mode)
 {
-	memset(vmcs, 0, sizeof(vmcs));
-	caps = skylake;
+	memset(fake_cpu->vmcs, 0, sizeof(fake_cpu->vmcs));
+	vmx_caps = skylake;
 	set_controls();
 	set_host();
 	set_guest(mode);
@@ -185,13 +178,11 @@ static void set_valid(enum mode mode)
 /* Returns how many checks do not hold; as many lines have been said. */
 static u32 check(void)
 {
-	struct vmx_check c = {.field = field, .caps = &caps, .emit = emit};
-
 	u32 violations;
 
 	said[0] = 0;
 	lines_said = 0;
-	violations = vmx_check_all(&c);
+	violations = vmx_check_all(emit);
 	assert_int_equal(violations, lines_said);
 	return violations;
 }
@@ -209,9 +200,9 @@ static void test_valid(void **state)
 static void apply(const struct change *c)
 {
 	if (c->where & IN_VMCS)
-		vmcs[c->where & 0xffff] = c->value;
+		fake_cpu->vmcs[c->where & 0xffff] = c->value;
 	else
-		memcpy((u8 *)&caps + (c->where & 0xffff), &c->value, sizeof(c->value));
+		memcpy((u8 *)&vmx_caps + (c->where & 0xffff), &c->value, sizeof(c->value));
 }
 
 static void test_cases(void **state)
@@ -257,7 +248,7 @@ static u32 count_seen(const char *message)
 /* The number of checks in a source file. All their messages must have been seen. */
 static u32 count_checks(const char *path)
 {
-	static const char call[] = "vmx_check_that(c,";
+	static const char call[] = "check_that(c,";
 	static char text[1 << 16];
 	FILE *f = fopen(path, "r");
 	char message[200];
@@ -294,10 +285,10 @@ static void test_garbage(void **state)
 		u32 bits = (u32)rnd_below(4);
 
 		set_valid((enum mode)rnd_below(MODES));
-		for (u32 e = 0; e < ARRAY_SIZE(vmcs); e++) {
+		for (u32 e = 0; e < ARRAY_SIZE(fake_cpu->vmcs); e++) {
 			u64 noise = bits == 0 ? rnd() : rnd_below(16) ? 0 : BIT(rnd_below(64));
 
-			vmcs[e] ^= noise;
+			fake_cpu->vmcs[e] ^= noise;
 		}
 		check();
 	}

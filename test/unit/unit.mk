@@ -50,7 +50,7 @@ $(BUILD)/unit/64/test_slat: $(BUILD)/unit/64/vmx/vmx_ept.o
 $(BUILD)/unit/64/test_gmem: $(BUILD)/unit/64/core/gmem.o
 
 $(BUILD)/unit/64/test_vmx_check: UNIT_LIBS += -Wl,--wrap=fmt_va
-$(BUILD)/unit/64/test_vmx_check: $(patsubst %.c,$(BUILD)/unit/64/%.o,$(wildcard vmx/vmx_check*.c))
+$(BUILD)/unit/64/test_vmx_check: $(patsubst %.c,$(BUILD)/unit/64/%.o,core/check.c $(wildcard vmx/vmx_check*.c))
 
 $(BUILD)/unit/64/test_vmx_cr: $(BUILD)/unit/64/vmx/vmx_cr.o
 $(BUILD)/unit/64/test_vmx_event: $(BUILD)/unit/64/vmx/vmx_event.o

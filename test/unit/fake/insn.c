@@ -193,6 +193,12 @@ u64 vmread(u32 field)
 	return fake_cpu->vmcs[field];
 }
 
+bool vmread_safe(u32 field, u64 *v)
+{
+	*v = vmread(field);
+	return true;
+}
+
 void vmwrite(u32 field, u64 v)
 {
 	if (field >= ARRAY_SIZE(fake_cpu->vmcs))

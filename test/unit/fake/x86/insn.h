@@ -76,6 +76,7 @@ void cpu_halt(void);
 void wbinvd(void);
 void *gs_self(void);
 u64 vmread(u32 field);
+bool vmread_safe(u32 field, u64 *v);
 void vmwrite(u32 field, u64 v);
 void invept(u64 type, u64 eptp);
 void invvpid(u64 type, u16 vpid, u64 linear);
