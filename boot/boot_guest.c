@@ -13,7 +13,6 @@
 #include "lib/string.h"
 #include "x86/cr.h"
 #include "x86/insn.h"
-#include "x86/msr.h"
 #include "x86/seg.h"
 
 #define BOOT_SECTOR_PA	  0x7c00
@@ -111,7 +110,6 @@ void boot_guest_virtual(struct vcpu *v)
 		enter_linux(v);
 	else
 		enter_bios(v);
-	backend->state_set(v, REG_PAT, rdmsr(MSR_PAT));
 }
 
 void boot_guest_bare(void)

@@ -4,6 +4,7 @@
 #define CORE_EVENT_H
 
 #include "hv/types.h"
+#include "x86/rflags.h"
 #include "x86/vector.h"
 
 static inline bool event_contributory(u8 vector)
@@ -22,6 +23,15 @@ static inline bool event_makes_df(u8 first, u8 second)
 	if (event_contributory(first))
 		return event_contributory(second);
 	return first == VECTOR_PF && (event_contributory(second) || second == VECTOR_PF);
+}
+
+/* A trap is due behind an instruction: TF is set, and BTF does not make it mean branches (Intel SDM
+ * vol. 3B, 18.4.3; AMD APM vol. 2, 13.1.4). */
+static inline bool event_single_step(u64 rflags, u64 debugctl)
+{
+	const u64 btf = BIT(1);
+
+	return (rflags & RFLAGS_TF) && !(debugctl & btf);
 }
 
 #endif

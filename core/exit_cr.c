@@ -7,6 +7,7 @@
 #include "core/gmem.h"
 #include "x86/cpuid.h"
 #include "x86/insn.h"
+#include "x86/msr.h"
 #include "x86/seg.h"
 
 static u64 cr4_allowed;
@@ -127,15 +128,21 @@ static void read_done(struct vcpu *v, const struct exit *x, u64 value)
 	backend->state_set(v, REG_RSP, rsp);
 }
 
+/* The effects come after the change. */
 static void write_done(struct vcpu *v, const struct exit *x, const struct crm_result *r)
 {
-	if (x->cr.cr == 3) {
+	u64 efer = backend->state_get(v, REG_EFER);
+
+	if (x->cr.cr == 3)
 		backend->state_set(v, REG_CR3, r->value);
-		if (r->effects & CRM_TLB_PCID)
-			backend->tlb_flush(v, false);
-		return;
-	}
-	backend->cr_commit(v, x->cr.cr == 4 ? CRM_CR4 : CRM_CR0, r);
+	else
+		set(v, x->cr.cr == 4 ? CRM_CR4 : CRM_CR0, &r->next);
+	if (r->effects & CRM_LMA_SET)
+		backend->state_set(v, REG_EFER, efer | EFER_LMA);
+	if (r->effects & CRM_LMA_CLEAR)
+		backend->state_set(v, REG_EFER, efer & ~EFER_LMA);
+	if (r->effects & (CRM_TLB_ALL | CRM_TLB_PCID))
+		backend->tlb_flush(v, false);
 }
 
 /*

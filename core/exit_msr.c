@@ -140,6 +140,6 @@ void msr_trap_init(void)
 	for (u32 m = MSR_RTIT_ADDR_FIRST; m <= MSR_RTIT_ADDR_LAST; m++)
 		backend->trap_msr(m, true, true);
 	for (u32 m = MSR_MTRR_PHYSBASE0; m <= MSR_MTRR_DEF_TYPE; m++)
-		if (mtrr_is(m) && backend->slat->typed)
+		if (mtrr_is(m))
 			backend->trap_msr(m, false, true);
 }

@@ -68,24 +68,21 @@ static void write_back(struct vcpu *v, const struct insn *i, u32 old, u32 stored
 static enum exit_answer apic_write_exit(struct vcpu *v, const struct exit *x)
 {
 	u32 reg = x->slat.gpa.v & (PAGE_SIZE - 1);
-	u8 code[INSN_MAX_BYTES];
-	size_t n = gmem_fetch(v, x->rip, code, sizeof(code));
 	struct exit done = *x;
 	struct insn insn;
 	u32 old, value;
-	int length = insn_decode(code, n, gmem_code_mode(v), &insn);
 
 	if (!sipi_trapping()) /* another CPU has just lifted the trap */
 		return EXIT_RETRY;
 	if (v->event_set) /* an event was being delivered with its stack here: no instruction */
 		return inject_gp(v);
 	old = reg % 16 == 0 ? apic_read(reg & ~15u) : 0;
-	if (length <= 0 || insn.size != 4 || reg % 16 || !stored_value(v, &insn, old, &value)) {
+	done.length = gmem_insn(v, x->rip, &insn);
+	if (!done.length || insn.size != 4 || reg % 16 || !stored_value(v, &insn, old, &value)) {
 		sipi_give_up_trap();
 		return EXIT_RETRY;
 	}
 	write_back(v, &insn, old, value);
-	done.length = (u32)length;
 	backend->advance(v, &done);
 	sipi_write_xapic(v, reg, value);
 	sipi_check_mail(v);
@@ -104,16 +101,13 @@ static bool is_plain_store(const struct insn *i)
  */
 static enum exit_answer low_page_write(struct vcpu *v, const struct exit *x)
 {
-	u8 code[INSN_MAX_BYTES];
-	size_t n = gmem_fetch(v, x->rip, code, sizeof(code));
 	struct exit done = *x;
 	struct insn insn;
-	int length = insn_decode(code, n, gmem_code_mode(v), &insn);
 
+	done.length = gmem_insn(v, x->rip, &insn);
 	atomic_fetch_add(&machine.protected, 1);
-	if (v->event_set || length <= 0 || !is_plain_store(&insn))
+	if (v->event_set || !done.length || !is_plain_store(&insn))
 		return inject_gp(v);
-	done.length = (u32)length;
 	backend->advance(v, &done);
 	return EXIT_RETRY;
 }

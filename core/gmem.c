@@ -124,6 +124,22 @@ size_t gmem_fetch(struct vcpu *v, u64 rip, u8 *out, size_t n)
 	return gmem_read(v, gmem_code_mode(v) == INSN_64 ? linear : (u32)linear, out, n);
 }
 
+u32 gmem_insn(struct vcpu *v, u64 rip, struct insn *i)
+{
+	u8 bytes[INSN_MAX_BYTES];
+	size_t n = gmem_fetch(v, rip, bytes, sizeof(bytes));
+	int length = insn_decode(bytes, n, gmem_code_mode(v), i);
+
+	return length > 0 ? (u32)length : 0;
+}
+
+u64 gmem_next_rip(struct vcpu *v, const struct exit *x)
+{
+	u64 rip = x->rip + x->length;
+
+	return rip >> 32 && !(x->rip >> 32) && gmem_code_mode(v) != INSN_64 ? (u32)rip : rip;
+}
+
 static u64 gpr(struct vcpu *v, u8 number)
 {
 	if (number == INSN_NO_REG)

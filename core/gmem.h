@@ -4,6 +4,7 @@
 #ifndef CORE_GMEM_H
 #define CORE_GMEM_H
 
+#include "hv/exit.h"
 #include "hv/types.h"
 #include "hv/vcpu.h"
 #include "lib/insn.h"
@@ -23,6 +24,12 @@ u64 gmem_operand(struct vcpu *v, const struct insn *i);
 
 /* Copy up to n bytes of the code at the guest's CS:RIP; returns how many could be read. */
 size_t gmem_fetch(struct vcpu *v, u64 rip, u8 *out, size_t n);
+
+/* Decode the instruction at CS:RIP; returns its length, or 0 if there is none that can be read. */
+u32 gmem_insn(struct vcpu *v, u64 rip, struct insn *i);
+
+/* Where the exit's instruction ends: outside 64-bit code EIP wraps at 32 bits. */
+u64 gmem_next_rip(struct vcpu *v, const struct exit *x);
 
 /* The mode in which the guest decodes the code at CS. */
 enum insn_mode gmem_code_mode(struct vcpu *v);

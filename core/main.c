@@ -116,11 +116,7 @@ static err_t prepare_slat(void)
 	struct mtrr_state mtrr;
 	err_t err;
 
-	/* tables without types are alike everywhere, and the MTRRs act beside them */
-	if (backend->slat->typed)
-		mtrr_read(&mtrr);
-	else
-		mtrr = (struct mtrr_state){.def_type = BIT(11) | MTRR_WB};
+	mtrr_read(&mtrr);
 	err = slat_init(backend->slat, &mtrr, machine.ram_top, machine.phys_bits);
 	if (!err)
 		err = slat_hide(machine.hv_base, machine.hv_size);

@@ -6,6 +6,7 @@
 #include "core/slat.h"
 #include "core/this_cpu.h"
 #include "x86/insn.h"
+#include "x86/msr.h"
 
 static _Atomic(err_t) ap_error;
 
@@ -18,6 +19,8 @@ u32 this_cpu(void)
 
 err_t virtualize_prepare(struct pcpu *p)
 {
+	bool first = !p->vcpu.arch;
+	u64 pat = rdmsr(MSR_PAT);
 	err_t err = backend->enable(&p->vcpu);
 
 	if (err)
@@ -25,6 +28,8 @@ err_t virtualize_prepare(struct pcpu *p)
 	err = backend->vcpu_init(&p->vcpu);
 	if (err)
 		backend->disable(&p->vcpu);
+	else if (first) /* from then on it is the guest's, and no INIT changes it */
+		backend->state_set(&p->vcpu, REG_PAT, pat);
 	return err;
 }
 

@@ -16,10 +16,30 @@
 #include "hv/backend.h"
 #include "hv/pcpu.h"
 #include "hv/types.h"
+#include "x86/paging.h"
 
-/* A field is its offset and, in bits 31:16, its size in bytes. */
+/* Clean bits by number: a set one says that fields have not changed since the last entry (AMD APM
+ * vol. 2, 15.15.3). NEVER: the processor reads the field at each entry, or VMLOAD does. */
+enum vmcb_clean {
+	CLEAN_I,
+	CLEAN_IOPM,
+	CLEAN_ASID,
+	CLEAN_TPR,
+	CLEAN_NP,
+	CLEAN_CRX,
+	CLEAN_DRX,
+	CLEAN_DT,
+	CLEAN_SEG,
+	CLEAN_CR2,
+	CLEAN_LBR,
+	CLEAN_COUNT,
+	CLEAN_NEVER = CLEAN_COUNT
+};
+
+/* A field is its offset, in bits 23:16 its size in bytes, in bits 31:24 its clean bit. */
 enum vmcb_field {
-#define VMCB_FIELD(name, offset, bytes, text) VMCB_##name = (offset) | (bytes) << 16,
+#define VMCB_FIELD(name, offset, bytes, clean, text) \
+	VMCB_##name = (offset) | (bytes) << 16 | CLEAN_##clean << 24,
 #include "svm/svm_fields.def"
 #undef VMCB_FIELD
 };
@@ -29,6 +49,15 @@ enum vmcb_field {
 
 #define TLB_FLUSH_ALL  1
 #define TLB_FLUSH_ASID 3
+
+/*
+ * The host's PAT: entry type ^ 6 is the memory type, so entry 0 is WB, as Lamina's own tables and
+ * the nested ones want it. Types 2 and 3 do not exist.
+ */
+#define NPT_PAT		    0x0100000005040706ULL
+#define NPT_PAT_INDEX(type) ((type) ^ MEMTYPE_WB)
+
+#define DR6_BS BIT(14)
 
 #define GUEST_ASID 1 /* each CPU has one guest and a TLB of its own */
 
@@ -51,7 +80,6 @@ enum svm_exit_code {
 	SVM_EXCEPTION_LAST = 0x5f,
 	SVM_INTR = 0x60,
 	SVM_NMI = 0x61,
-	SVM_INIT = 0x63,
 	SVM_CR0_SEL_WRITE = 0x65,
 	SVM_CPUID = 0x72,
 	SVM_IRET = 0x74,
@@ -74,23 +102,28 @@ enum svm_exit_code {
 #define NPF_RESERVED BIT(3)
 #define NPF_FETCH    BIT(4)
 
-/* What this processor offers; filled once by the probe, the same on all CPUs. */
+/* What this processor offers; filled once by svm_caps_read, the same on all CPUs. */
 struct svm_caps {
 	u32 features; /* CPUID 8000000Ah, EDX */
+	u32 clean;    /* the clean bits there are */
 	bool tcg;     /* QEMU's emulation, which does not judge CR0 and CR4 */
-	bool nx;
+	bool nx, has_1g;
 	u64 cr4; /* the CR4 bits there are */
+	u32 phys_bits;
 };
 
 #define SVM_FEATURE_NPT	       BIT(0)
 #define SVM_FEATURE_NRIP       BIT(3)
+#define SVM_FEATURE_CLEAN      BIT(5)
 #define SVM_FEATURE_FLUSH_ASID BIT(6)
+
+#define SVM_KEPT 10 /* fields that svm_keep() keeps */
 
 struct svm_vcpu {
 	u8 *vmcb;
 	u64 vmcb_pa, host_pa; /* host_pa: where VMLOAD finds Lamina's FS, GS and TR */
 	u32 nmi_window;	      /* 1: have an NMI come behind the next entry */
-	hpa_t hsave;
+	u64 hsave_pa;
 	struct {
 		u64 shadow, owned;
 	} cr[CRM_CRS];
@@ -99,6 +132,7 @@ struct svm_vcpu {
 	bool nmi_masked; /* the guest is in its NMI handler */
 	bool stepping;	 /* over the IRET that ends it */
 	bool guest_tf;	 /* TF of the guest at that IRET */
+	u64 kept[SVM_KEPT];
 };
 
 _Static_assert(offsetof(struct svm_vcpu, vmcb) == SVM_VMCB, "entry code");
@@ -119,7 +153,7 @@ static inline u64 vmcb_read(struct vcpu *v, u32 field)
 {
 	const u8 *p = svm_of(v)->vmcb + (field & 0xffff);
 
-	switch (field >> 16) {
+	switch (field >> 16 & 0xff) {
 	case 1: return *p;
 	case 2: return *(const u16 *)p;
 	case 4: return *(const u32 *)p;
@@ -127,11 +161,14 @@ static inline u64 vmcb_read(struct vcpu *v, u32 field)
 	}
 }
 
+/* The field's clean bit goes with the change. */
 static inline void vmcb_write(struct vcpu *v, u32 field, u64 value)
 {
-	u8 *p = svm_of(v)->vmcb + (field & 0xffff);
+	u8 *vmcb = svm_of(v)->vmcb;
+	u8 *p = vmcb + (field & 0xffff);
 
-	switch (field >> 16) {
+	*(u32 *)(vmcb + (VMCB_CLEAN & 0xffff)) &= ~(1u << (field >> 24));
+	switch (field >> 16 & 0xff) {
 	case 1: *p = (u8)value; break;
 	case 2: *(u16 *)p = (u16)value; break;
 	case 4: *(u32 *)p = (u32)value; break;
@@ -139,6 +176,7 @@ static inline void vmcb_write(struct vcpu *v, u32 field, u64 value)
 	}
 }
 
+void svm_caps_read(struct svm_caps *c);
 err_t svm_probe(void);
 err_t svm_enable(struct vcpu *v);
 void svm_disable(struct vcpu *v);
@@ -149,33 +187,31 @@ void svm_advance(struct vcpu *v, const struct exit *x);
 u64 svm_state_get(struct vcpu *v, enum cpu_reg r);
 void svm_state_set(struct vcpu *v, enum cpu_reg r, u64 value);
 struct crm_limits svm_cr_limits(enum crm_name cr);
-void svm_cr_commit(struct vcpu *v, enum crm_name cr, const struct crm_result *r);
 /* Intercept what the owned bits of the registers ask for. */
 void svm_cr_intercept(struct vcpu *v);
-/* CR accesses come without their operands: find them in the instruction. */
-void svm_decode_cr(struct vcpu *v, struct exit *x, u32 code);
 void svm_inject(struct vcpu *v, struct event e);
 void svm_event_redeliver(struct vcpu *v);
 void svm_event_iret(struct vcpu *v);
 /* True: the #DB ended the step over an IRET and is none of the guest's. */
 bool svm_event_stepped(struct vcpu *v);
-void svm_event_single_step(struct vcpu *v);
-void svm_event_nmi_exit(struct vcpu *v);
+void svm_event_nmi_window(struct vcpu *v);
 void svm_trap_msr(u32 msr, bool read, bool write);
 void svm_trap_port(u16 port, bool on);
 err_t svm_trap_init(void);
-hpa_t svm_msr_map(void);
-hpa_t svm_io_map(void);
+hpa_t svm_msr_bitmap(void);
+hpa_t svm_io_bitmap(void);
 void svm_slat_root(struct vcpu *v, hpa_t root);
 void svm_tlb_flush(struct vcpu *v, bool second_level);
 void svm_dump(struct vcpu *v, emit_fn emit);
+/* Before an entry, where a refused VMRUN would destroy the VMCB. */
+void svm_keep(struct vcpu *v);
 
 /* svm_entry.S, and what it calls: after an exit; when an NMI came before the entry; when one is to
  * come behind it */
 _Noreturn void svm_loop(struct vcpu *v);
 void svm_exited(struct vcpu *v);
 void svm_entry_aborted(struct vcpu *v);
-void svm_nmi_window(struct vcpu *v);
+void svm_kick_self(struct vcpu *v);
 _Noreturn void svm_entry_failed(struct vcpu *v);
 
 #endif

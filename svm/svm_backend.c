@@ -15,7 +15,6 @@ const struct backend svm_backend = {
 	.state_get = svm_state_get,
 	.state_set = svm_state_set,
 	.cr_limits = svm_cr_limits,
-	.cr_commit = svm_cr_commit,
 	.inject = svm_inject,
 	.trap_msr = svm_trap_msr,
 	.trap_port = svm_trap_port,

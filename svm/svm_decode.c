@@ -4,19 +4,20 @@
 
 #include "core/gmem.h"
 #include "hv/exit.h"
+#include "x86/cr.h"
+#include "x86/msr.h"
 #include "x86/vector.h"
 
 /* Which kind an exit code is; 0, EXIT_UNKNOWN, for the rest. */
 static const u8 kind_of[SVM_CODE_COUNT] = {
-	[SVM_INTR] = EXIT_INTR,	       [SVM_NMI] = EXIT_NMI,
-	[SVM_INIT] = EXIT_INIT,	       [SVM_CR0_SEL_WRITE] = EXIT_CR,
-	[SVM_CPUID] = EXIT_CPUID,      [SVM_IRET] = EXIT_STEP,
-	[SVM_INVD] = EXIT_INVD,	       [SVM_IOIO] = EXIT_PORT,
-	[SVM_MSR] = EXIT_RDMSR,	       [SVM_SHUTDOWN] = EXIT_SHUTDOWN,
-	[SVM_VMRUN] = EXIT_VIRT_INSN,  [SVM_VMMCALL] = EXIT_HYPERCALL,
-	[SVM_VMLOAD] = EXIT_VIRT_INSN, [SVM_VMSAVE] = EXIT_VIRT_INSN,
-	[SVM_STGI] = EXIT_VIRT_INSN,   [SVM_CLGI] = EXIT_VIRT_INSN,
-	[SVM_SKINIT] = EXIT_VIRT_INSN,
+	[SVM_INTR] = EXIT_INTR,		[SVM_NMI] = EXIT_NMI,
+	[SVM_CR0_SEL_WRITE] = EXIT_CR,	[SVM_CPUID] = EXIT_CPUID,
+	[SVM_IRET] = EXIT_STEP,		[SVM_INVD] = EXIT_INVD,
+	[SVM_IOIO] = EXIT_PORT,		[SVM_MSR] = EXIT_RDMSR,
+	[SVM_SHUTDOWN] = EXIT_SHUTDOWN, [SVM_VMRUN] = EXIT_VIRT_INSN,
+	[SVM_VMMCALL] = EXIT_HYPERCALL, [SVM_VMLOAD] = EXIT_VIRT_INSN,
+	[SVM_VMSAVE] = EXIT_VIRT_INSN,	[SVM_STGI] = EXIT_VIRT_INSN,
+	[SVM_CLGI] = EXIT_VIRT_INSN,	[SVM_SKINIT] = EXIT_VIRT_INSN,
 };
 
 static enum exit_kind kind(u64 code)
@@ -32,15 +33,48 @@ static enum exit_kind kind(u64 code)
 
 static u32 insn_length(struct vcpu *v, u64 rip)
 {
-	u8 bytes[INSN_MAX_BYTES];
 	struct insn i;
-	int length;
 
-	if (svm_caps.features & SVM_FEATURE_NRIP)
-		return (u32)(vmcb_read(v, VMCB_NRIP) - rip);
-	length =
-		insn_decode(bytes, gmem_fetch(v, rip, bytes, sizeof(bytes)), gmem_code_mode(v), &i);
-	return length > 0 ? (u32)length : 0;
+	return svm_caps.features & SVM_FEATURE_NRIP ? (u32)(vmcb_read(v, VMCB_NRIP) - rip)
+						    : gmem_insn(v, rip, &i);
+}
+
+/* The source of LMSW: a register, or two bytes of memory. */
+static bool lmsw_source(struct vcpu *v, const struct insn *i, u16 *out)
+{
+	u64 linear;
+
+	if (!i->has_mem) {
+		*out = (u16)(i->rm.number == GPR_RSP ? vmcb_read(v, VMCB_RSP)
+						     : v->gpr[i->rm.number]);
+		return true;
+	}
+	linear = gmem_operand(v, i);
+	return gmem_read(v, linear, out, sizeof(*out)) == sizeof(*out);
+}
+
+/* CR accesses come without their operands: find them in the instruction. */
+static void decode_cr(struct vcpu *v, struct exit *x)
+{
+	u64 efer = svm_state_get(v, REG_EFER);
+	struct insn i = {0};
+
+	/* one emulator has changed LMA before it finds the intercept */
+	if ((efer & EFER_LMA) && !(vmcb_read(v, VMCB_CR0) & CR0_PG))
+		svm_state_set(v, REG_EFER, efer & ~EFER_LMA);
+	x->length = gmem_insn(v, x->rip, &i);
+	x->cr = (struct exit_cr){.cr = 0};
+	if (x->length && (i.op == INSN_MOV_TO_CR || i.op == INSN_MOV_FROM_CR)) {
+		x->cr.cr = i.reg.number;
+		x->cr.gpr = i.rm.number;
+		x->cr.access = i.op == INSN_MOV_TO_CR ? CR_MOV_TO : CR_MOV_FROM;
+	} else if (x->length && i.op == INSN_CLTS) {
+		x->cr.access = CR_CLTS;
+	} else if (x->length && i.op == INSN_LMSW && lmsw_source(v, &i, &x->cr.lmsw)) {
+		x->cr.access = CR_LMSW;
+	} else {
+		x->kind = EXIT_UNKNOWN; /* the code has changed, or cannot be read */
+	}
 }
 
 static void decode_port(struct vcpu *v, struct exit *x)
@@ -68,25 +102,19 @@ static void decode_slat(struct vcpu *v, struct exit *x)
 		.misconfigured = info & NPF_RESERVED,
 	};
 	svm_event_redeliver(v);
-	x->length = 0;
 }
 
 /* VMRUN and its like at CPL 3: without AMD-V they are #UD, but with EFER.SVME #GP comes first. */
 static bool is_svm_insn(struct vcpu *v, u64 rip)
 {
-	u8 bytes[INSN_MAX_BYTES];
 	struct insn i;
 
-	if (vmcb_read(v, VMCB_EXITINTINFO) & EVENT_INFO_VALID)
-		return false;
-	return insn_decode(bytes, gmem_fetch(v, rip, bytes, sizeof(bytes)), gmem_code_mode(v), &i) >
-		       0 &&
+	return !(vmcb_read(v, VMCB_EXITINTINFO) & EVENT_INFO_VALID) && gmem_insn(v, rip, &i) &&
 	       i.op == INSN_OTHER && i.opcode == 0x01 && i.modrm >= 0xd8 && i.modrm <= 0xdf;
 }
 
 static void decode_exception(struct vcpu *v, struct exit *x, u32 vector)
 {
-	x->length = 0;
 	x->exception = (struct exit_exception){vector, (u32)vmcb_read(v, VMCB_EXITINFO1)};
 	if (vector == VECTOR_SX) { /* an INIT, which is gone now (AMD APM vol. 2, 15.28) */
 		x->kind = EXIT_INIT;
@@ -94,16 +122,21 @@ static void decode_exception(struct vcpu *v, struct exit *x, u32 vector)
 		x->kind = EXIT_STEP;
 	} else if (vector == VECTOR_GP && is_svm_insn(v, x->rip)) {
 		x->kind = EXIT_VIRT_INSN;
-		x->raw = (struct exit_raw){SVM_EXCEPTION + vector, 0, 0};
 	} else {
 		svm_event_redeliver(v);
 	}
 }
 
-static void decode_raw(struct vcpu *v, struct exit *x, u32 code)
+/* Exits that are no instruction. */
+static void decode_event(struct vcpu *v, struct exit *x)
 {
-	x->raw =
-		(struct exit_raw){code, vmcb_read(v, VMCB_EXITINFO1), vmcb_read(v, VMCB_EXITINFO2)};
+	if (x->kind == EXIT_STEP) { /* an IRET is about to run */
+		svm_event_iret(v);
+		return;
+	}
+	svm_event_redeliver(v);
+	if (x->kind == EXIT_NMI)
+		svm_event_nmi_window(v);
 }
 
 void svm_decode(struct vcpu *v, struct exit *x)
@@ -112,11 +145,12 @@ void svm_decode(struct vcpu *v, struct exit *x)
 
 	if ((u32)code == ~0u) /* one emulator stores 32 bits of it */
 		svm_entry_failed(v);
+	vmcb_write(v, VMCB_EVENTINJ, 0);
 	x->rip = vmcb_read(v, VMCB_RIP);
 	x->length = 0;
 	x->kind = kind(code);
 	switch (x->kind) {
-	case EXIT_CR: svm_decode_cr(v, x, (u32)code); break;
+	case EXIT_CR: decode_cr(v, x); break;
 	case EXIT_PORT: decode_port(v, x); break;
 	case EXIT_SLAT: decode_slat(v, x); break;
 	case EXIT_EXCEPTION: decode_exception(v, x, (u32)code - SVM_EXCEPTION); break;
@@ -128,14 +162,12 @@ void svm_decode(struct vcpu *v, struct exit *x)
 	case EXIT_CPUID:
 	case EXIT_INVD:
 	case EXIT_HYPERCALL: x->length = insn_length(v, x->rip); break;
+	case EXIT_INTR:
 	case EXIT_NMI:
-		svm_event_redeliver(v);
-		svm_event_nmi_exit(v);
-		break;
-	case EXIT_INTR: svm_event_redeliver(v); break;
-	case EXIT_STEP: svm_event_iret(v); break;
-	case EXIT_VIRT_INSN:
-	case EXIT_UNKNOWN: decode_raw(v, x, (u32)code); break;
+	case EXIT_STEP: decode_event(v, x); break;
 	default: break;
 	}
+	if (x->kind == EXIT_VIRT_INSN || x->kind == EXIT_UNKNOWN)
+		x->raw = (struct exit_raw){(u32)code, vmcb_read(v, VMCB_EXITINFO1),
+					   vmcb_read(v, VMCB_EXITINFO2)};
 }

@@ -74,7 +74,7 @@ ready:	mov	SVM_VMCB(%rdx), %rcx
 
 window:
 	mov	%rbx, %rdi
-	call	svm_nmi_window
+	call	svm_kick_self
 	mov	VCPU_ARCH(%rbx), %rdx
 	jmp	ready
 

@@ -15,8 +15,6 @@
 #include "x86/rflags.h"
 #include "x86/vector.h"
 
-#define DR6_BS BIT(14)
-
 static void set_event(struct vcpu *v, u64 info)
 {
 	vmcb_write(v, VMCB_EVENTINJ, info);
@@ -36,7 +34,6 @@ static void intercept(struct vcpu *v, u32 field, u32 bit, bool on)
 	u64 bits = vmcb_read(v, field);
 
 	vmcb_write(v, field, on ? bits | bit : bits & ~(u64)bit);
-	vmcb_write(v, VMCB_CLEAN, 0);
 }
 
 /*
@@ -57,14 +54,8 @@ void svm_event_redeliver(struct vcpu *v)
 	set_event(v, info);
 }
 
-/* Have an NMI come to this CPU when it is in the guest again, behind the event that is injected. */
-static void open_nmi_window(struct vcpu *v)
-{
-	svm_of(v)->nmi_window = 1;
-}
-
 /* With GIF 0, just before VMRUN: the NMI is held until the guest runs, and then exits. */
-void svm_nmi_window(struct vcpu *v)
+void svm_kick_self(struct vcpu *v)
 {
 	struct pcpu *p = gs_self();
 
@@ -74,27 +65,45 @@ void svm_nmi_window(struct vcpu *v)
 			  ICR_SET_DELIVERY(ICR_DELIVERY_NMI) | ICR_ASSERT);
 }
 
+/* On: have an NMI come to this CPU when it is in the guest again, behind the event that is
+ * injected. */
+static void set_nmi_window(struct svm_vcpu *m, bool on)
+{
+	m->nmi_window = on;
+}
+
+static bool nmi_blocked(struct vcpu *v)
+{
+	return v->event_set || (vmcb_read(v, VMCB_SHADOW) & 1);
+}
+
+/* The guest is in its NMI handler from here on, or is not: IRET ends that. */
+static void set_nmi_masked(struct vcpu *v, bool on)
+{
+	svm_of(v)->nmi_masked = on;
+	intercept(v, VMCB_INTERCEPTS1, INTERCEPT(SVM_IRET), on);
+}
+
 /* Put a pending NMI in, or see to it that there is an exit when the guest can take it. */
-static void deliver_nmi(struct vcpu *v, bool shadow_is_over)
+static void deliver_nmi(struct vcpu *v, bool blocked)
 {
 	struct svm_vcpu *m = svm_of(v);
-	bool shadow = !shadow_is_over && (vmcb_read(v, VMCB_SHADOW) & 1);
 
 	if (!m->nmis || m->nmi_masked) /* the IRET exits */
 		return;
-	if (v->event_set || shadow) {
-		open_nmi_window(v);
+	if (blocked) {
+		set_nmi_window(m, true);
 		return;
 	}
 	set_event(v, EVENT_INFO_VALID | EVENT_TYPE_NMI << 8 | VECTOR_NMI);
 	m->nmis--;
-	m->nmi_masked = true;
-	intercept(v, VMCB_INTERCEPTS1, INTERCEPT(SVM_IRET), true);
+	set_nmi_masked(v, true);
 }
 
-void svm_event_nmi_exit(struct vcpu *v)
+/* An NMI exits where the CPU would take it, be it in the shadow of an STI. */
+void svm_event_nmi_window(struct vcpu *v)
 {
-	deliver_nmi(v, true);
+	deliver_nmi(v, v->event_set);
 }
 
 /* A CPU holds one NMI that is being handled and one that waits (AMD APM vol. 2, 8.1.3). */
@@ -104,7 +113,7 @@ static void inject_nmi(struct vcpu *v)
 
 	if (m->nmis + m->nmi_masked < 2)
 		m->nmis++;
-	deliver_nmi(v, false);
+	deliver_nmi(v, nmi_blocked(v));
 }
 
 /* The IRET that ends the NMI handler is about to run: come back when it has. */
@@ -131,20 +140,11 @@ bool svm_event_stepped(struct vcpu *v)
 	m->stepping = m->nmi_masked = false;
 	intercept(v, VMCB_EXC_INTERCEPTS, 1u << VECTOR_DB, false);
 	if (ours)
-		svm_state_set(v, REG_DR6, dr6 & ~DR6_BS);
+		vmcb_write(v, VMCB_DR6, dr6 & ~DR6_BS);
 	else
 		inject_exception(v, VECTOR_DB, false, 0);
-	deliver_nmi(v, false);
+	deliver_nmi(v, nmi_blocked(v));
 	return true;
-}
-
-/* TF was set at an instruction that Lamina carried out. */
-void svm_event_single_step(struct vcpu *v)
-{
-	if (v->event_set)
-		return;
-	svm_state_set(v, REG_DR6, vmcb_read(v, VMCB_DR6) | DR6_BS);
-	inject_exception(v, VECTOR_DB, false, 0);
 }
 
 /* An exception takes the place of what is set up for the next entry. */
@@ -156,9 +156,8 @@ static void replace_event(struct vcpu *v, struct event e)
 
 	if (EVENT_INFO_TYPE(info) == EVENT_TYPE_NMI) {
 		m->nmis++;
-		m->nmi_masked = false;
-		intercept(v, VMCB_INTERCEPTS1, INTERCEPT(SVM_IRET), false);
-		open_nmi_window(v);
+		set_nmi_masked(v, false);
+		set_nmi_window(m, true);
 	}
 	if (exception && EVENT_INFO_VECTOR(info) == VECTOR_DF) {
 		struct exit x = {.kind = EXIT_SHUTDOWN, .rip = vmcb_read(v, VMCB_RIP)};
@@ -179,9 +178,9 @@ static void forget_events(struct vcpu *v)
 	vmcb_write(v, VMCB_EVENTINJ, 0);
 	v->event_set = false;
 	m->nmis = 0;
-	m->nmi_window = 0;
-	m->nmi_masked = m->stepping = false;
-	intercept(v, VMCB_INTERCEPTS1, INTERCEPT(SVM_IRET), false);
+	m->stepping = false;
+	set_nmi_window(m, false);
+	set_nmi_masked(v, false);
 	intercept(v, VMCB_EXC_INTERCEPTS, 1u << VECTOR_DB, false);
 }
 

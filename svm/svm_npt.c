@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Nested page tables (AMD APM vol. 2, 15.25). They look like the long-mode tables of a user
- * program. They carry no memory type: entry 0 of the host's PAT is write-back, and the hardware
- * combines that with the MTRRs and the guest's own PAT (15.25.8).
+ * program. The guest's memory type and a leaf's are combined as those of PAT and MTRR are natively
+ * (15.25.8, table 15-19), so a leaf has the type of the MTRRs, like on VT-x; the real MTRRs, which
+ * come on top here, are the same and change nothing any more.
  */
 #include "svm/svm.h"
-
-#include "x86/paging.h"
 
 static u64 npt_table(hpa_t next)
 {
@@ -15,11 +14,14 @@ static u64 npt_table(hpa_t next)
 
 static u64 npt_leaf(hpa_t pa, u32 perms, u8 memtype, u32 level)
 {
-	(void)memtype;
+	u32 pat = NPT_PAT_INDEX(memtype);
+
 	if (!perms)
 		return 0;
 	return pa.v | PTE_P | PTE_U | (perms & SLAT_WRITE ? PTE_W : 0) |
-	       (perms & SLAT_EXEC || !svm_caps.nx ? 0 : PTE_NX) | (level > 1 ? PTE_PS : 0);
+	       (perms & SLAT_EXEC || !svm_caps.nx ? 0 : PTE_NX) | (pat & 1 ? PTE_PWT : 0) |
+	       (pat & 2 ? PTE_PCD : 0) | (level > 1 ? PTE_PS : 0) |
+	       (pat & 4 ? (level > 1 ? PTE_PAT_LARGE : PTE_PAT) : 0);
 }
 
 static bool npt_is_table(u64 entry, u32 level)
@@ -42,7 +44,6 @@ struct slat_format npt_format = {
 void svm_slat_root(struct vcpu *v, hpa_t root)
 {
 	vmcb_write(v, VMCB_N_CR3, root.v);
-	vmcb_write(v, VMCB_CLEAN, 0);
 }
 
 /* Both levels go together: translations are tagged by ASID only. Takes effect at the next VMRUN. */

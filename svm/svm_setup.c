@@ -7,39 +7,44 @@
 #include "x86/msr.h"
 #include "x86/vector.h"
 
-/* What exits: INTERCEPTS1 and INTERCEPTS2 */
+/* What exits: INTERCEPTS1 and INTERCEPTS2. No INIT: VM_CR.R_INIT redirects those that do not exit.
+ */
 #define EXITS1                                                                                   \
-	(INTERCEPT(SVM_NMI) | INTERCEPT(SVM_INIT) | INTERCEPT(SVM_CPUID) | INTERCEPT(SVM_INVD) | \
-	 INTERCEPT(SVM_IOIO) | INTERCEPT(SVM_MSR) | INTERCEPT(SVM_SHUTDOWN))
+	(INTERCEPT(SVM_NMI) | INTERCEPT(SVM_CPUID) | INTERCEPT(SVM_INVD) | INTERCEPT(SVM_IOIO) | \
+	 INTERCEPT(SVM_MSR) | INTERCEPT(SVM_SHUTDOWN))
 #define EXITS2                                                                   \
 	(INTERCEPT(SVM_VMRUN) | INTERCEPT(SVM_VMMCALL) | INTERCEPT(SVM_VMLOAD) | \
 	 INTERCEPT(SVM_VMSAVE) | INTERCEPT(SVM_STGI) | INTERCEPT(SVM_CLGI) |     \
 	 INTERCEPT(SVM_SKINIT))
 
+static void *svm_page(u64 *pa)
+{
+	void *p = page_alloc(1);
+
+	if (p)
+		*pa = page_hpa(p).v;
+	return p;
+}
+
 err_t svm_enable(struct vcpu *v)
 {
 	struct svm_vcpu *m = v->arch;
 	u64 vm_cr = 0;
+	bool has_vm_cr = rdmsr_safe(MSR_VM_CR, &vm_cr); /* emulators lack the register */
 
-	/* emulators lack the register */
-	if (rdmsr_safe(MSR_VM_CR, &vm_cr) && (vm_cr & VM_CR_SVMDIS))
+	if (vm_cr & VM_CR_SVMDIS)
 		return "AMD-V locked off by the firmware";
 	if (!m) {
-		void *hsave, *host;
-
 		m = page_alloc(1);
-		hsave = page_alloc(1);
-		host = page_alloc(1);
-		if (!m || !hsave || !host || !(m->vmcb = page_alloc(1)))
+		if (!m || !svm_page(&m->hsave_pa) || !svm_page(&m->host_pa) ||
+		    !(m->vmcb = svm_page(&m->vmcb_pa)))
 			return "too little memory for the VMCB";
-		m->vmcb_pa = page_hpa(m->vmcb).v;
-		m->host_pa = page_hpa(host).v;
-		m->hsave = page_hpa(hsave);
 		v->arch = m;
 	}
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME | (svm_caps.nx ? EFER_NXE : 0));
-	wrmsr(MSR_VM_HSAVE_PA, m->hsave.v);
-	wrmsr_safe(MSR_VM_CR, VM_CR_R_INIT); /* an INIT becomes #SX; not on emulators */
+	wrmsr(MSR_VM_HSAVE_PA, m->hsave_pa);
+	if (has_vm_cr)
+		wrmsr_safe(MSR_VM_CR, vm_cr | VM_CR_R_INIT); /* an INIT becomes #SX */
 	return OK;
 }
 
@@ -50,7 +55,30 @@ void svm_disable(struct vcpu *v)
 	(void)v;
 	if (rdmsr_safe(MSR_VM_CR, &vm_cr))
 		wrmsr_safe(MSR_VM_CR, vm_cr & ~VM_CR_R_INIT);
+	wrmsr(MSR_PAT, PAT_RESET);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
+}
+
+static void setup_controls(struct vcpu *v)
+{
+	/* #GP: the instructions of AMD-V at CPL 3; #SX: a redirected INIT */
+	vmcb_write(v, VMCB_EXC_INTERCEPTS, 1u << VECTOR_GP | 1u << VECTOR_SX);
+	vmcb_write(v, VMCB_INTERCEPTS1, EXITS1);
+	vmcb_write(v, VMCB_INTERCEPTS2, EXITS2);
+	vmcb_write(v, VMCB_MSRPM, svm_msr_bitmap().v);
+	vmcb_write(v, VMCB_IOPM, svm_io_bitmap().v);
+	vmcb_write(v, VMCB_ASID, GUEST_ASID);
+	vmcb_write(v, VMCB_TLB_CONTROL, TLB_FLUSH_ALL);
+	vmcb_write(v, VMCB_NP_ENABLE, 1);
+	vmcb_write(v, VMCB_EFER, EFER_SVME);
+	vmcb_write(v, VMCB_CLEAN, 0);
+}
+
+/* The PAT for nested leaves; the guest has its own in the VMCB (AMD APM vol. 2, 15.25.2). */
+static void setup_host(struct vcpu *v)
+{
+	wrmsr(MSR_PAT, NPT_PAT);
+	vmsave(svm_of(v)->host_pa);
 }
 
 err_t svm_vcpu_init(struct vcpu *v)
@@ -62,16 +90,7 @@ err_t svm_vcpu_init(struct vcpu *v)
 		return err;
 	m->nmis = 0;
 	m->nmi_masked = m->stepping = false;
-	/* #GP: the instructions of AMD-V at CPL 3; #SX: a redirected INIT */
-	vmcb_write(v, VMCB_EXC_INTERCEPTS, 1u << VECTOR_GP | 1u << VECTOR_SX);
-	vmcb_write(v, VMCB_INTERCEPTS1, EXITS1);
-	vmcb_write(v, VMCB_INTERCEPTS2, EXITS2);
-	vmcb_write(v, VMCB_IOPM, svm_io_map().v);
-	vmcb_write(v, VMCB_MSRPM, svm_msr_map().v);
-	vmcb_write(v, VMCB_ASID, GUEST_ASID);
-	vmcb_write(v, VMCB_TLB_CONTROL, TLB_FLUSH_ALL);
-	vmcb_write(v, VMCB_NP_ENABLE, 1);
-	vmcb_write(v, VMCB_EFER, EFER_SVME);
-	vmsave(m->host_pa);
+	setup_controls(v);
+	setup_host(v);
 	return OK;
 }

@@ -2,11 +2,11 @@
 /* The guest's registers by their common names. */
 #include "svm/svm.h"
 
+#include "core/event.h"
 #include "core/gmem.h"
 #include "hv/assert.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
-#include "x86/rflags.h"
 #include "x86/seg.h"
 
 /* Activity and pending debug exceptions are VT-x's; on AMD-V a CPU waits in Lamina, and a trap that
@@ -47,7 +47,7 @@ static u64 *soft_cr(struct vcpu *v, enum cpu_reg r)
 }
 
 /* Selector, attributes, limit and base of a segment register are 16 bytes. */
-static u32 seg_field(enum cpu_reg r)
+static u32 field(enum cpu_reg r)
 {
 	static const u32 part[SEG_PARTS] = {
 		[SEG_SEL] = VMCB_ES_SEL,
@@ -59,13 +59,15 @@ static u32 seg_field(enum cpu_reg r)
 	u32 i = r - REG_SEG0;
 
 	ASSERT(r < REG_COUNT);
+	if (r < REG_SEG0)
+		return field_of[r];
 	return part[i % SEG_PARTS] + slot[i / SEG_PARTS] * 16u;
 }
 
 /* Attributes lie in twelve bits (AMD APM vol. 2, 15.5.1); the CPL has a field of its own. */
 static u64 get_segment(struct vcpu *v, enum cpu_reg r)
 {
-	u64 value = vmcb_read(v, seg_field(r));
+	u64 value = vmcb_read(v, field(r));
 
 	if ((r - REG_SEG0) % SEG_PARTS != SEG_AR)
 		return value;
@@ -75,14 +77,14 @@ static u64 get_segment(struct vcpu *v, enum cpu_reg r)
 	return value & SEG_AR_P ? value : value | SEG_AR_UNUSABLE;
 }
 
-static void set_segment_part(struct vcpu *v, enum cpu_reg r, u64 value)
+static void set_segment(struct vcpu *v, enum cpu_reg r, u64 value)
 {
 	if ((r - REG_SEG0) % SEG_PARTS == SEG_AR) {
 		if (r == REG_SEG(SEG_SS, SEG_AR))
 			vmcb_write(v, VMCB_CPL, SEG_AR_DPL(value));
 		value = value & SEG_AR_UNUSABLE ? 0 : (value & 0xff) | (value >> 4 & 0xf00);
 	}
-	vmcb_write(v, seg_field(r), value);
+	vmcb_write(v, field(r), value);
 }
 
 /* VT-x's form: bit 0 the shadow of STI or MOV SS, bit 3 NMIs blocked */
@@ -126,40 +128,43 @@ u64 svm_state_get(struct vcpu *v, enum cpu_reg r)
 		return svm_caps.tcg ? svm_of(v)->efer : vmcb_read(v, VMCB_EFER) & ~EFER_SVME;
 	if (r == REG_INTERRUPTIBILITY)
 		return interruptibility(v);
-	return field_of[r] ? vmcb_read(v, field_of[r]) : 0;
+	return field(r) ? vmcb_read(v, field(r)) : 0;
 }
 
 void svm_state_set(struct vcpu *v, enum cpu_reg r, u64 value)
 {
 	u64 *soft = soft_cr(v, r);
 
-	vmcb_write(v, VMCB_CLEAN, 0);
 	if (soft) {
 		*soft = value;
 	} else if (r >= REG_SEG0) {
-		set_segment_part(v, r, value);
+		set_segment(v, r, value);
 	} else if (r == REG_INTERRUPTIBILITY) {
 		vmcb_write(v, VMCB_SHADOW, value & 1);
 		svm_of(v)->nmi_masked = value & BIT(3);
 	} else if (r == REG_EFER) {
 		svm_of(v)->efer = value;
 		vmcb_write(v, VMCB_EFER, hardware_efer(v, value));
-	} else if (field_of[r]) {
-		vmcb_write(v, field_of[r], value);
+	} else if (field(r)) {
+		vmcb_write(v, field(r), value);
 	}
 	if (soft || r == REG_CR0 || r == REG_CR4)
 		svm_cr_intercept(v);
 }
 
+/* The trap that TF asks for behind the instruction; another event comes instead of it. */
+static void arm_single_step(struct vcpu *v)
+{
+	if (v->event_set)
+		return;
+	vmcb_write(v, VMCB_DR6, vmcb_read(v, VMCB_DR6) | DR6_BS);
+	svm_inject(v, (struct event){.type = EVENT_EXCEPTION, .vector = VECTOR_DB});
+}
+
 void svm_advance(struct vcpu *v, const struct exit *x)
 {
-	u64 rip = x->rip + x->length;
-
-	/* outside 64-bit code EIP wraps at 32 bits */
-	if (rip >> 32 && !(x->rip >> 32) && gmem_code_mode(v) != INSN_64)
-		rip = (u32)rip;
-	vmcb_write(v, VMCB_RIP, rip);
+	vmcb_write(v, VMCB_RIP, gmem_next_rip(v, x));
 	vmcb_write(v, VMCB_SHADOW, 0);
-	if (vmcb_read(v, VMCB_RFLAGS) & RFLAGS_TF)
-		svm_event_single_step(v);
+	if (event_single_step(vmcb_read(v, VMCB_RFLAGS), vmcb_read(v, VMCB_DEBUGCTL)))
+		arm_single_step(v);
 }

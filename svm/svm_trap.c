@@ -8,26 +8,26 @@
 #define MSR_MAP_PAGES 2
 #define IO_MAP_PAGES  3
 
-static u8 *msr_map;
-static u8 *io_map;
+static u8 *msr_bitmap;
+static u8 *io_bitmap;
 
 err_t svm_trap_init(void)
 {
-	if (!msr_map)
-		msr_map = page_alloc(MSR_MAP_PAGES);
-	if (!io_map)
-		io_map = page_alloc(IO_MAP_PAGES);
-	return msr_map && io_map ? OK : "too little memory for the permission maps";
+	if (!msr_bitmap)
+		msr_bitmap = page_alloc(MSR_MAP_PAGES);
+	if (!io_bitmap)
+		io_bitmap = page_alloc(IO_MAP_PAGES);
+	return msr_bitmap && io_bitmap ? OK : "too little memory for the permission maps";
 }
 
-hpa_t svm_msr_map(void)
+hpa_t svm_msr_bitmap(void)
 {
-	return page_hpa(msr_map);
+	return page_hpa(msr_bitmap);
 }
 
-hpa_t svm_io_map(void)
+hpa_t svm_io_bitmap(void)
 {
-	return page_hpa(io_map);
+	return page_hpa(io_bitmap);
 }
 
 static void set_bit(u8 *map, u32 bit, bool on)
@@ -45,11 +45,11 @@ void svm_trap_msr(u32 msr, bool read, bool write)
 	u32 bit = (range * 0x2000 + (msr & 0x1fff)) * 2;
 
 	ASSERT((msr & ~0x1fffu) == (range == 2 ? 0xc0010000 : range ? 0xc0000000 : 0));
-	set_bit(msr_map, bit, read);
-	set_bit(msr_map, bit + 1, write);
+	set_bit(msr_bitmap, bit, read);
+	set_bit(msr_bitmap, bit + 1, write);
 }
 
 void svm_trap_port(u16 port, bool on)
 {
-	set_bit(io_map, port, on);
+	set_bit(io_bitmap, port, on);
 }

@@ -158,7 +158,6 @@ u64 vmx_state_get(struct vcpu *v, enum cpu_reg r);
 void vmx_state_set(struct vcpu *v, enum cpu_reg r, u64 value);
 struct crm_limits vmx_cr_limits(enum crm_name cr);
 void vmx_set_cr0(u64 cr0);
-void vmx_cr_commit(struct vcpu *v, enum crm_name cr, const struct crm_result *o);
 void vmx_inject(struct vcpu *v, struct event e);
 void vmx_event_redeliver(struct vcpu *v);
 void vmx_event_nmi_window(struct vcpu *v);

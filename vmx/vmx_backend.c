@@ -15,7 +15,6 @@ const struct backend vmx_backend = {
 	.state_get = vmx_state_get,
 	.state_set = vmx_state_set,
 	.cr_limits = vmx_cr_limits,
-	.cr_commit = vmx_cr_commit,
 	.inject = vmx_inject,
 	.trap_msr = vmx_trap_msr,
 	.trap_port = vmx_trap_port,

@@ -2,6 +2,7 @@
 /* Checks on the guest state (Intel SDM vol. 3C, 27.3.1). */
 #include "vmx/vmx_check.h"
 
+#include "core/event.h"
 #include "lib/fmt.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
@@ -95,7 +96,7 @@ static void check_state(struct check *c, const struct guest *g)
 	u64 shadow = block & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS);
 	u64 pending = vmx_field(VMCS_GUEST_PENDING_DEBUG);
 	bool trap_due = shadow || activity == ACTIVITY_HLT;
-	bool step = (g->rflags & RFLAGS_TF) && !(vmx_field(VMCS_GUEST_DEBUGCTL) & BIT(1));
+	bool step = event_single_step(g->rflags, vmx_field(VMCS_GUEST_DEBUGCTL));
 
 	check_that(c, activity <= ACTIVITY_WAIT_SIPI, "guest activity state %u", (u32)activity);
 	check_that(c, !activity || (vmx_caps.misc >> 5 >> (activity & 63) & 1),

@@ -32,7 +32,6 @@ static hpa_t ept_address(u64 entry)
 }
 
 struct slat_format ept_format = {
-	.typed = true,
 	.table = ept_table,
 	.leaf = ept_leaf,
 	.is_table = ept_is_table,

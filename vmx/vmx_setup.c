@@ -9,18 +9,13 @@
 #include "x86/insn.h"
 #include "x86/msr.h"
 
-static u32 vmcs_revision(void)
-{
-	return (u32)vmx_caps.basic & 0x7fffffff;
-}
-
 /* A page that starts with the VMCS revision identifier, as VMXON and VMPTRLD want it. */
 static void *vmx_page(hpa_t *pa)
 {
 	u32 *p = page_alloc(1);
 
 	if (p) {
-		*p = vmcs_revision();
+		*p = (u32)vmx_caps.basic & 0x7fffffff;
 		*pa = page_hpa(p);
 	}
 	return p;

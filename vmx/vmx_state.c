@@ -2,6 +2,8 @@
 /* The guest's registers by their common names. */
 #include "vmx/vmx.h"
 
+#include "core/event.h"
+#include "core/gmem.h"
 #include "hv/assert.h"
 #include "x86/insn.h"
 #include "x86/msr.h"
@@ -83,31 +85,21 @@ void vmx_state_set(struct vcpu *v, enum cpu_reg r, u64 value)
 	}
 }
 
-/* A TF trap is due behind the instruction unless BTF makes TF mean branches (Intel SDM vol.
- * 3C, 27.3.1.5). */
-static void arm_single_step(u64 rflags)
+/* The trap that TF asks for behind the instruction (Intel SDM vol. 3C, 27.3.1.5). */
+static void arm_single_step(void)
 {
-	const u64 btf = BIT(1);
-
-	if ((rflags & BIT(8)) && !(vmread(VMCS_GUEST_DEBUGCTL) & btf))
-		vmwrite(VMCS_GUEST_PENDING_DEBUG,
-			vmread(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
+	vmwrite(VMCS_GUEST_PENDING_DEBUG, vmread(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
 }
 
 void vmx_advance(struct vcpu *v, const struct exit *x)
 {
-	u64 rip = x->rip + x->length;
 	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
 	u64 rflags = vmread(VMCS_GUEST_RFLAGS);
 
-	(void)v;
-	/* outside 64-bit code EIP wraps at 32 bits */
-	if (rip >> 32 && !(x->rip >> 32))
-		rip = vmread(VMCS_GUEST_CS_AR) & SEG_AR_L ? rip : (u32)rip;
-	vmwrite(VMCS_GUEST_RIP, rip);
+	vmwrite(VMCS_GUEST_RIP, gmem_next_rip(v, x));
 	if (blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
 			blocking & ~(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
-	if (rflags & BIT(8))
-		arm_single_step(rflags);
+	if ((rflags & RFLAGS_TF) && event_single_step(rflags, vmread(VMCS_GUEST_DEBUGCTL)))
+		arm_single_step();
 }

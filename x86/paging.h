@@ -5,14 +5,18 @@
 
 #include "hv/types.h"
 
-#define PTE_P	 BIT(0)
-#define PTE_W	 BIT(1)
-#define PTE_U	 BIT(2)
-#define PTE_A	 BIT(5)
-#define PTE_D	 BIT(6)
-#define PTE_PS	 BIT(7)
-#define PTE_NX	 BIT(63)
-#define PTE_ADDR 0x000ffffffffff000ULL
+#define PTE_P	      BIT(0)
+#define PTE_W	      BIT(1)
+#define PTE_U	      BIT(2)
+#define PTE_PWT	      BIT(3)
+#define PTE_PCD	      BIT(4)
+#define PTE_A	      BIT(5)
+#define PTE_D	      BIT(6)
+#define PTE_PS	      BIT(7)
+#define PTE_PAT	      BIT(7) /* of a 4 KiB page */
+#define PTE_PAT_LARGE BIT(12)
+#define PTE_NX	      BIT(63)
+#define PTE_ADDR      0x000ffffffffff000ULL
 
 /* Bits that must be 0 in a present PAE page-directory-pointer-table entry, physical width aside
  * (Intel SDM vol. 3A, 4.4.1, table 4-8) */

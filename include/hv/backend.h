@@ -54,8 +54,6 @@ struct backend {
 
 	/* What the hardware demands of the real CR in guest mode. */
 	struct crm_limits (*cr_limits)(enum crm_name cr);
-	/* Make an accepted result of the model real, with its effects. */
-	void (*cr_commit)(struct vcpu *v, enum crm_name cr, const struct crm_result *o);
 
 	/* Queue an event for the guest. An exception goes in at the next entry, an NMI as soon as
 	 * the guest can take one. EVENT_NONE: forget what is queued. */

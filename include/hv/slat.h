@@ -11,7 +11,6 @@
 #include "hv/types.h"
 
 struct slat_format {
-	bool typed;		  /* leaves carry memory types, so they must follow the MTRRs */
 	bool has_1g;		  /* level 3 may hold leaves; set by the probe */
 	u64 (*table)(hpa_t next); /* entry that points to a lower table */
 	u64 (*leaf)(hpa_t pa, u32 perms, u8 memtype, u32 level); /* perms: SLAT_*; 0 gives 0 */

@@ -16,11 +16,11 @@ const struct backend *backend;
 
 static struct pcpu pcpu;
 static struct vcpu *const v = &pcpu.vcpu;
-static u64 reg[REG_COUNT];
+static u64 reg[REG_COUNT], reg_then[REG_COUNT]; /* then: when a flush came */
 static u64 pdptes[4];
 static bool no_memory;
 static char said[256];
-static u32 lines, gps, uds, flushes, commits;
+static u32 lines, gps, uds, flushes, commits, efer_writes;
 
 enum exit_answer inject_gp(struct vcpu *cpu)
 {
@@ -69,6 +69,8 @@ static void fake_set(struct vcpu *cpu, enum cpu_reg r, u64 value)
 {
 	(void)cpu;
 	reg[r] = value;
+	commits += r == REG_CR0 || r == REG_CR4;
+	efer_writes += r == REG_EFER;
 }
 
 static struct crm_limits fake_limits(enum crm_name name)
@@ -77,19 +79,12 @@ static struct crm_limits fake_limits(enum crm_name name)
 			      name == CRM_CR0 ? 0xffffffff : 0x3727ff, true);
 }
 
-static void fake_commit(struct vcpu *cpu, enum crm_name name, const struct crm_result *r)
-{
-	(void)cpu;
-	reg[name == CRM_CR0 ? REG_CR0 : REG_CR4] = r->next.hw;
-	reg[name == CRM_CR0 ? REG_CR0_SHADOW : REG_CR4_SHADOW] = r->next.shadow;
-	commits++;
-}
-
 static void fake_flush(struct vcpu *cpu, bool second_level)
 {
 	(void)cpu;
 	assert_false(second_level);
 	flushes++;
+	memcpy(reg_then, reg, sizeof(reg));
 }
 
 static const struct backend fake = {
@@ -97,7 +92,6 @@ static const struct backend fake = {
 	.state_get = fake_get,
 	.state_set = fake_set,
 	.cr_limits = fake_limits,
-	.cr_commit = fake_commit,
 	.tlb_flush = fake_flush,
 };
 
@@ -114,7 +108,7 @@ static int setup(void **state)
 	memset(pdptes, 0, sizeof(pdptes));
 	memset(v->gpr, 0, sizeof(v->gpr));
 	no_memory = false;
-	lines = gps = uds = flushes = commits = 0;
+	lines = gps = uds = flushes = commits = efer_writes = 0;
 	cr_log_all(false);
 	cr_init();
 	cr_reset(v, CR0_PE | CR0_ET, 0);
@@ -255,6 +249,7 @@ static void test_cr3(void **state)
 			    .cr = {.cr = 3, .access = CR_MOV_FROM, .gpr = GPR_RBX}};
 
 	(void)state;
+	commits = 0;
 	assert_int_equal(mov_to(3, GPR_RAX, 0x1000), EXIT_ADVANCE);
 	assert_int_equal(reg[REG_CR3], 0x1000);
 	assert_int_equal(flushes, 1);
@@ -283,6 +278,50 @@ static void test_clts_lmsw(void **state)
 	assert_int_equal(guest_cr(v, CRM_CR0), CR0_PE | CR0_ET | CR0_AM | CR0_MP | CR0_EM | CR0_TS);
 }
 
+/* The TLB goes when it must, once, and when the new value is there. No emulator shows that: they
+ * forget translations at every entry. */
+static void test_flush(void **state)
+{
+	const u64 paged = CR0_PG | CR0_PE | CR0_ET;
+
+	(void)state;
+	cr_own(v, CRM_CR0, ~0ULL);
+	cr_own(v, CRM_CR4, ~0ULL);
+	mov_to(0, GPR_RAX, CR0_PE | CR0_ET | CR0_TS);
+	mov_to(4, GPR_RAX, CR4_TSD);
+	assert_int_equal(flushes, 0);
+	mov_to(0, GPR_RAX, paged);
+	assert_int_equal(flushes, 1);
+	assert_int_equal(reg_then[REG_CR0], paged | CR0_NE);
+	assert_int_equal(reg_then[REG_CR0_SHADOW], paged);
+	mov_to(4, GPR_RAX, CR4_PGE);
+	assert_int_equal(flushes, 2);
+	assert_int_equal(reg_then[REG_CR4], CR4_PGE | CR4_VMXE);
+	assert_int_equal(reg_then[REG_CR4_SHADOW], CR4_PGE);
+	mov_to(4, GPR_RAX, CR4_PGE | CR4_PSE); /* the current PCID's, or all */
+	assert_int_equal(flushes, 3);
+	mov_to(4, GPR_RAX, CR4_PGE | CR4_PSE | CR4_VMXE); /* #GP: nothing changes */
+	assert_int_equal(flushes, 3);
+}
+
+static void test_lma(void **state)
+{
+	const u64 unpaged = CR0_PE | CR0_ET;
+
+	(void)state;
+	cr_own(v, CRM_CR0, ~0ULL);
+	reg[REG_CR4] = reg[REG_CR4_SHADOW] = CR4_PAE;
+	reg[REG_EFER] = EFER_LME | EFER_SCE;
+	mov_to(0, GPR_RAX, unpaged | CR0_TS);
+	assert_int_equal(efer_writes, 0);
+	mov_to(0, GPR_RAX, unpaged | CR0_PG);
+	assert_int_equal(reg[REG_EFER], EFER_LME | EFER_SCE | EFER_LMA);
+	assert_int_equal(reg_then[REG_EFER], EFER_LME | EFER_SCE | EFER_LMA);
+	mov_to(0, GPR_RAX, unpaged);
+	assert_int_equal(reg[REG_EFER], EFER_LME | EFER_SCE);
+	assert_int_equal(efer_writes, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +333,8 @@ int main(void)
 		cmocka_unit_test_setup(test_pdptes, setup),
 		cmocka_unit_test_setup(test_cr3, setup),
 		cmocka_unit_test_setup(test_clts_lmsw, setup),
+		cmocka_unit_test_setup(test_flush, setup),
+		cmocka_unit_test_setup(test_lma, setup),
 	};
 
 	return RUN(tests);

@@ -86,18 +86,13 @@ bool slat_map_missing(u64 gpa)
 	return gpa < BIT(40);
 }
 
-size_t gmem_fetch(struct vcpu *cpu, u64 rip, u8 *out, size_t n)
+u32 gmem_insn(struct vcpu *cpu, u64 rip, struct insn *i)
 {
+	int length = insn_decode(code, INSN_MAX_BYTES, in_long_mode ? INSN_64 : INSN_32, i);
+
 	(void)cpu;
 	assert_int_equal(rip, 0x1000);
-	memcpy(out, code, n);
-	return n;
-}
-
-enum insn_mode gmem_code_mode(struct vcpu *cpu)
-{
-	(void)cpu;
-	return in_long_mode ? INSN_64 : INSN_32;
+	return length > 0 ? (u32)length : 0;
 }
 
 void panic(const char *f, ...)

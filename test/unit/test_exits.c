@@ -131,7 +131,6 @@ static void trap_port(u16 port, bool on)
 }
 
 static const struct backend fake_backend = {
-	.slat = &(struct slat_format){.typed = true},
 	.state_get = state_get,
 	.state_set = state_set,
 	.tlb_flush = tlb_flush,

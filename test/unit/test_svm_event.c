@@ -3,37 +3,24 @@
  * Events into a guest on AMD-V, on a VMCB that is an array: what a second event does to a first,
  * what is delivered again, and that NMIs arrive once each, behind the IRET of the one before.
  */
-#include "unit.h"
+#include "svm_world.h"
 #include "core/apic.h"
-#include "svm/svm.h"
 #include "x86/apic.h"
 #include "x86/cr.h"
-#include "x86/insn.h"
 #include "x86/rflags.h"
 #include "x86/vector.h"
 
 struct svm_caps svm_caps;
 
-static struct pcpu pcpu;
-static struct vcpu *const v = &pcpu.vcpu;
-static struct svm_vcpu svm;
-static u8 vmcb[PAGE_SIZE];
 static u32 sent;
 
 #define INFO(type, vector) (EVENT_INFO_VALID | (type) << 8 | (vector))
-#define DR6_BS		   BIT(14)
 
 void apic_send(u32 dest, u32 icr_lo)
 {
 	assert_int_equal(dest, 7);
 	assert_int_equal(ICR_DELIVERY(icr_lo), ICR_DELIVERY_NMI);
 	sent++;
-}
-
-void svm_state_set(struct vcpu *cpu, enum cpu_reg r, u64 value)
-{
-	assert_int_equal(r, REG_DR6);
-	vmcb_write(cpu, VMCB_DR6, value);
 }
 
 static u32 shutdowns;
@@ -47,13 +34,8 @@ void exit_dispatch(struct vcpu *cpu, const struct exit *x)
 static void restart(void)
 {
 	shutdowns = 0;
-	memset(&pcpu, 0, sizeof(pcpu));
-	memset(&svm, 0, sizeof(svm));
-	memset(vmcb, 0, sizeof(vmcb));
-	svm.vmcb = vmcb;
-	v->arch = &svm;
+	world_restart();
 	pcpu.pub.apic_id = 7;
-	fake_cpu->gs = &pcpu;
 	sent = 0;
 	vmcb_write(v, VMCB_CR0, CR0_PE);
 	vmcb_write(v, VMCB_EXC_INTERCEPTS, 1u << VECTOR_GP);
@@ -224,14 +206,14 @@ static void test_window(void **state)
 		inject_nmi();
 		assert_int_equal(svm.nmi_window, 1);
 		assert_int_equal(svm.nmis, 1);
-		svm_nmi_window(v);
+		svm_kick_self(v);
 		assert_int_equal(svm.nmi_window, 0);
 		assert_int_equal(sent, 1);
 		assert_int_equal(atomic_load(&pcpu.pub.kick), 1);
-		svm_nmi_window(v); /* one is on its way already */
+		svm_kick_self(v); /* one is on its way already */
 		assert_int_equal(sent, 1);
 		enter();
-		svm_event_nmi_exit(v);
+		svm_event_nmi_window(v);
 		assert_int_equal(vmcb_read(v, VMCB_EVENTINJ), INFO(EVENT_TYPE_NMI, 2));
 	}
 }
@@ -253,22 +235,13 @@ static void test_exception_first(void **state)
 	assert_false(iret_exits());
 }
 
-static void test_single_step(void **state)
-{
-	(void)state;
-	restart();
-	svm_event_single_step(v);
-	assert_int_equal(vmcb_read(v, VMCB_EVENTINJ), info_of(VECTOR_DB));
-	assert_int_equal(vmcb_read(v, VMCB_DR6), DR6_BS);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_exceptions),  cmocka_unit_test(test_double_faults),
-		cmocka_unit_test(test_redelivery),  cmocka_unit_test(test_nmis),
-		cmocka_unit_test(test_guest_steps), cmocka_unit_test(test_window),
-		cmocka_unit_test(test_single_step), cmocka_unit_test(test_exception_first),
+		cmocka_unit_test(test_exceptions),	cmocka_unit_test(test_double_faults),
+		cmocka_unit_test(test_redelivery),	cmocka_unit_test(test_nmis),
+		cmocka_unit_test(test_guest_steps),	cmocka_unit_test(test_window),
+		cmocka_unit_test(test_exception_first),
 	};
 
 	return RUN(tests);

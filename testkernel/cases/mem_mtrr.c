@@ -126,6 +126,13 @@ static void pat(void *unused)
 	keeps(MSR_PAT, before);
 }
 
+static void read_pat(void *arg)
+{
+	u64 *pats = arg;
+
+	pats[this_cpu()->index] = rdmsr(MSR_PAT);
+}
+
 /* All MTRRs of a CPU, folded; the firmware sets them alike on all CPUs. */
 static void fold(void *arg)
 {
@@ -147,6 +154,10 @@ void mem_mtrr(void)
 	on_each_cpu(fold, before);
 	check(MTRRCAP_COUNT(rdmsr(MSR_MTRRCAP)), "no variable MTRRs");
 	tap("MTRRs of cpu 0 fold to %016lx", before[0]);
+	on_each_cpu(read_pat, after);
+	for (u32 i = 0; i < cpu_count; i++)
+		check(after[i] == after[0], "cpu %u: PAT %lx", i, after[i]);
+	tap("all CPUs start with PAT %016lx", after[0]);
 	on_each_cpu(variable, NULL);
 	tap("variable MTRRs read back; bad types and reserved bits are #GP");
 	on_each_cpu(fixed_ranges, NULL);

@@ -39,6 +39,8 @@ struct fake_msr *fake_msr(u32 number, u64 value, u64 writable)
 struct cpuid cpuid(u32 leaf, u32 subleaf)
 {
 	(void)subleaf;
+	if (leaf - 0x80000000 < ARRAY_SIZE(fake_cpu->leaf_8))
+		return fake_cpu->leaf_8[leaf - 0x80000000];
 	return leaf == 1 ? fake_cpu->leaf_1 : (struct cpuid){0, 0, 0, 0};
 }
 
@@ -105,6 +107,11 @@ void write_cr0(u64 v)
 	fake_cpu->cr[0] = v;
 }
 
+u64 read_cr2(void)
+{
+	return fake_cpu->cr[2];
+}
+
 void write_cr2(u64 v)
 {
 	fake_cpu->cr[2] = v;
@@ -113,6 +120,16 @@ void write_cr2(u64 v)
 u64 read_cr3(void)
 {
 	return fake_cpu->cr[3];
+}
+
+u64 read_cr4(void)
+{
+	return fake_cpu->cr[4];
+}
+
+void write_cr4(u64 v)
+{
+	fake_cpu->cr[4] = v;
 }
 
 #define DR_WRITER(n)                 \
@@ -204,6 +221,26 @@ void vmwrite(u32 field, u64 v)
 	if (field >= ARRAY_SIZE(fake_cpu->vmcs))
 		impossible("VMWRITE of field", field);
 	fake_cpu->vmcs[field] = v;
+}
+
+void lgdt(const struct desc_ptr *p)
+{
+	(void)p;
+}
+
+void lidt(const struct desc_ptr *p)
+{
+	(void)p;
+}
+
+void ltr(u16 sel)
+{
+	(void)sel;
+}
+
+void vmsave(u64 vmcb)
+{
+	fake_cpu->vmsaved = vmcb;
 }
 
 /* There is no TLB here. */

@@ -28,14 +28,15 @@ struct fake_port {
 struct fake_cpu {
 	void *gs;
 	u64 cr[5], dr[8], tsc;
-	struct cpuid leaf_1;
-	u64 vmcs[0x7000]; /* by encoding */
+	struct cpuid leaf_1, leaf_8[16]; /* 1; from 80000000h */
+	u64 vmcs[0x7000];		 /* by encoding */
 	struct fake_msr msr[FAKE_MSRS];
 	u32 msr_count;
 	struct fake_port port[FAKE_PORTS]; /* what was done, in order; the next IN gives port_in */
 	u32 port_count;
 	u32 port_in;
 	u32 wbinvds;
+	u64 vmsaved;
 	bool xsetbv_ok;
 	u64 xcr0;
 };
@@ -58,8 +59,11 @@ u64 rdtsc(void);
 void rdtsc_halves(u32 *low, u32 *high);
 u64 read_cr0(void);
 void write_cr0(u64 v);
+u64 read_cr2(void);
 void write_cr2(u64 v);
 u64 read_cr3(void);
+u64 read_cr4(void);
+void write_cr4(u64 v);
 void write_dr0(u64 v);
 void write_dr1(u64 v);
 void write_dr2(u64 v);
@@ -78,6 +82,15 @@ void *gs_self(void);
 u64 vmread(u32 field);
 bool vmread_safe(u32 field, u64 *v);
 void vmwrite(u32 field, u64 v);
+/* The tables that a CPU loads: nothing to see here. */
+struct desc_ptr {
+	u16 limit;
+	u64 base;
+};
+void lgdt(const struct desc_ptr *p);
+void lidt(const struct desc_ptr *p);
+void ltr(u16 sel);
+void vmsave(u64 vmcb);
 void invept(u64 type, u64 eptp);
 void invvpid(u64 type, u16 vpid, u64 linear);
 
