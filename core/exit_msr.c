@@ -43,7 +43,7 @@ enum exit_answer exit_rdmsr(struct vcpu *v, const struct exit *x)
 		return inject_gp(v);
 	if (msr == MSR_FEATURE_CONTROL)
 		return give(v, FEATURE_CONTROL_LOCK);
-	if (msr == MSR_VM_CR && backend->vendor == CRM_AMD)
+	if (msr == MSR_VM_CR && backend->vendor == CRM_AMD && rdmsr_safe(msr, &value))
 		return give(v, VM_CR_LOCK | VM_CR_SVMDIS);
 	if (msr == MSR_EFER)
 		return give(v, backend->state_get(v, REG_EFER));

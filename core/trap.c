@@ -116,6 +116,8 @@ void trap_handle(struct trap_frame *f)
 		handle_init();
 		return;
 	}
+	if (f->vector == VECTOR_DB) /* Bochs's AMD-V takes the guest's single step out of it */
+		return;
 	if (f->vector == VECTOR_GP || f->vector == VECTOR_UD) {
 		for (const struct ex_entry *e = ex_table; e < ex_table_end; e++) {
 			if (e->insn == f->rip) {

@@ -5,17 +5,22 @@
  */
 #include "svm/svm.h"
 
+#include "x86/cr.h"
+
 #define CR0_EXISTS 0xffffffffULL
 
 /*
  * VMRUN wants reserved bits to be 0 (AMD APM vol. 2, 15.5.1). QEMU's emulation raises #GP for
  * hardly any value of CR0 and CR4, and refuses the next VMRUN instead: there every bit is owned, so
- * that the model judges.
+ * that the model judges. Bochs lets a guest's MOV to CR0 enter paged real mode, which only VMRUN
+ * and RSM may (15.19), and ends the machine if that was in long mode.
  */
 struct crm_limits svm_cr_limits(enum crm_name cr)
 {
+	u64 bochs = svm_caps.emulated && cr == CRM_CR0 ? CR0_PE : 0;
+
 	return (struct crm_limits){.must0 = cr == CRM_CR0 ? ~CR0_EXISTS : ~svm_caps.cr4,
-				   .unjudged = svm_caps.tcg ? ~0ULL : 0};
+				   .unjudged = svm_caps.tcg ? ~0ULL : bochs};
 }
 
 void svm_cr_intercept(struct vcpu *v)

@@ -57,11 +57,11 @@ static bool lmsw_source(struct vcpu *v, const struct insn *i, u16 *out)
 static void decode_cr(struct vcpu *v, struct exit *x)
 {
 	u64 efer = svm_state_get(v, REG_EFER);
+	bool lma = (efer & EFER_LME) && (vmcb_read(v, VMCB_CR0) & CR0_PG);
 	struct insn i = {0};
 
-	/* one emulator has changed LMA before it finds the intercept */
-	if ((efer & EFER_LMA) && !(vmcb_read(v, VMCB_CR0) & CR0_PG))
-		svm_state_set(v, REG_EFER, efer & ~EFER_LMA);
+	/* Bochs has changed LMA before it finds the intercept */
+	svm_state_set(v, REG_EFER, lma ? efer | EFER_LMA : efer & ~EFER_LMA);
 	x->length = gmem_insn(v, x->rip, &i);
 	x->cr = (struct exit_cr){.cr = 0};
 	if (x->length && (i.op == INSN_MOV_TO_CR || i.op == INSN_MOV_FROM_CR)) {

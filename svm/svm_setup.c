@@ -45,6 +45,7 @@ err_t svm_enable(struct vcpu *v)
 	wrmsr(MSR_VM_HSAVE_PA, m->hsave_pa);
 	if (has_vm_cr)
 		wrmsr_safe(MSR_VM_CR, vm_cr | VM_CR_R_INIT); /* an INIT becomes #SX */
+	svm_caps.emulated = !rdmsr_safe(MSR_VM_CR, &vm_cr) || !(vm_cr & VM_CR_R_INIT);
 	return OK;
 }
 
