@@ -33,5 +33,23 @@ $(GUEST)/initrd.gz: guest/init guest/guest.mk $(GUEST_BIN) $(GUEST)/lamina.ko $(
 	install -m 755 guest/init $(GUEST)/root/init
 	cd $(GUEST)/root && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet | gzip -9n >../initrd.gz
 
+# For kernels without the module, 32-bit ones first of all. BUSYBOX32: Debian's busybox-static for i386.
+GUEST32_BIN := $(patsubst %,$(GUEST)/bin32/%,cpu-probe tick)
+
+.PHONY: guest32
+guest32: $(GUEST)/initrd32.gz
+
+$(GUEST32_BIN): $(GUEST)/bin32/%: tools/%.c
+	@mkdir -p $(@D)
+	$(CC) -m32 -march=i686 -std=gnu11 -O2 -static $(WARN) -o $@ $<
+	strip $@
+
+$(GUEST)/initrd32.gz: guest/init guest/guest.mk $(GUEST32_BIN) $(BUSYBOX32)
+	rm -rf $(GUEST)/root32
+	mkdir -p $(addprefix $(GUEST)/root32/,bin dev proc sys)
+	cp $(BUSYBOX32) $(GUEST32_BIN) $(GUEST)/root32/bin/
+	install -m 755 guest/init $(GUEST)/root32/init
+	cd $(GUEST)/root32 && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet | gzip -9n >../initrd32.gz
+
 $(GUEST)/vmlinuz-unpacked: $(LINUX)/vmlinuz guest/unpack.sh guest/unpacked.S
 	guest/unpack.sh $(LINUX)/vmlinuz $@

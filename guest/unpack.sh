@@ -31,17 +31,28 @@ xz -dc <"$tmp/payload" >"$tmp/vmlinux" 2>/dev/null || die "$in: its payload is n
 	die "$in: the kernel does not start at its preferred address"
 objcopy -O binary "$tmp/vmlinux" "$tmp/image"
 
-# What the kernel needs zeroed stands at its end as zeroes: leave that to the stub.
-bss=$(readelf -SW "$tmp/vmlinux" | sed -n 's/.* \.bss  *[A-Z]*  *ffffffff\([0-9a-f]*\) .*/0x\1/p')
+# Addresses in the file are linear ones (below, the low 32 bits), and the kernel is entered by physical ones.
+case $(readelf -h "$tmp/vmlinux") in
+*ELF64*) stub=unpacked.S m32='' linked=0x80000000 ;;
+*) stub=unpacked32.S m32=-m32 linked=0xc0000000 ;;
+esac
+bss=$(readelf -SW "$tmp/vmlinux" | sed -n 's/.* \.bss  *[A-Z]*  *[f]*\([0-9a-f]\{8\}\) .*/0x\1/p')
 [ -n "$bss" ] || die "$in: the kernel has no .bss section"
-size=$(((bss & 0x7fffffff) - at)) # linked at its physical address + 0xffffffff80000000
-mem=$((($(stat -c %s "$tmp/image") + 4095) / 4096 * 4096))
+size=$((bss - linked - at))
+mem=0
+for segment in $(readelf -lW "$tmp/vmlinux" | sed -n 's/^ *LOAD *\(0x[^ ]* *\)\{2\}\(0x[^ ]*\) *0x[^ ]* *\(0x[^ ]*\) .*/\2+\3-at/p'); do
+	# shellcheck disable=SC2004 # an expression
+	[ $(($segment)) -le "$mem" ] || mem=$(($segment))
+done
+mem=$(((mem + 4095) / 4096 * 4096))
+
+# What it needs zeroed is not in the file, or stands at its end as zeroes: leave that to the stub.
 truncate -s "$mem" "$tmp/image"
 cmp -s -n $((mem - size)) -i "$size:0" "$tmp/image" /dev/zero ||
 	die "$in: its .bss is not all zeroes"
 truncate -s "$size" "$tmp/image"
 
-gcc -c -DKERNEL_AT="$at" -DKERNEL_SIZE="$size" -DKERNEL_MEM="$mem" -o "$tmp/stub.o" "$here/unpacked.S"
+gcc -c $m32 -DKERNEL_AT="$at" -DKERNEL_SIZE="$size" -DKERNEL_MEM="$mem" -o "$tmp/stub.o" "$here/$stub"
 objcopy -O binary -j .text "$tmp/stub.o" "$tmp/stub"
 head -c "$setup" "$in" | cat - "$tmp/stub" "$tmp/image" >"$tmp/out"
 patch 0x1f4 $(((4096 + size) / 16)) # syssize, in 16-byte units

@@ -5,6 +5,7 @@ set -eu
 . "$top/script/lib/common.sh"
 . "$top/script/lib/linux.sh"
 . "$top/script/lib/boot.sh"
+. "$top/script/lib/guests.sh"
 
 usage() {
 	cat <<-'EOF'
@@ -55,7 +56,7 @@ matches() {
 	return 1
 }
 
-names='' judges=' '
+names='' judges=' ' guests=''
 while read -r name judge rest; do
 	case $name in '' | '#'*) continue ;; esac
 	if [ -n "$patterns" ]; then
@@ -64,6 +65,7 @@ while read -r name judge rest; do
 		case " $rest " in *' all '*) continue ;; esac
 	fi
 	names="$names $name" judges="$judges$judge "
+	case " $rest " in *' guest='*) guests="$guests $(echo "$rest" | sed 's/.*guest=\([^ ]*\).*/\1/')" ;; esac
 done <"$top/test/boot/cases"
 [ -n "$names" ] || die "no test matches$patterns; lamina test --list shows them"
 if [ -n "$list" ]; then
@@ -87,15 +89,19 @@ if uses host; then
 		libcmocka-dev=/usr/include/cmocka.h libcapstone-dev=/usr/include/capstone/capstone.h \
 		libunicorn-dev=/usr/include/unicorn/unicorn.h
 fi
-if uses linux bios alive refusal bare same kernel hostile iso installed panic; then
+if uses linux bios alive refusal bare same kernel hostile iso installed panic guestos; then
 	build_lamina
 	need_emulator
 	need 'test with another firmware' seabios=/usr/share/seabios/bios.bin
-	run_make build/console build/test/alive.img build/test/triple.img
+	run_make build/console build/test/alive.img build/test/triple.img build/test/ntldr
 fi
 if uses linux bios bare hostile; then
 	build_guest
 	cp "$linux/vmlinuz" "$build/guest/vmlinuz"
+fi
+if uses guestos; then
+	# shellcheck disable=SC2086 # a list of names
+	get_guests $guests
 fi
 if uses same kernel; then
 	run_make testkernel

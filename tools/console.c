@@ -5,13 +5,15 @@
  * typed.
  *
  * console [--type] [--log FILE] [--timeout SECONDS] [--after MS] [--stage NAME=PREFIX]...
- *         [--last PREFIX] -- COMMAND...
+ *         [--last PREFIX] [--end TEXT] -- COMMAND...
  *
  * --type: the terminal's input goes to the machine; Ctrl-] ends it. --stage: when the first line
  * comes that starts with PREFIX, a line with NAME and the time since the start goes before it
  * (--after: milliseconds that went by before). --last: some seconds after a line with this PREFIX,
- * end it. Exit codes: 0 the command ended, 1 an error, 2 ended by Ctrl-], 3 by the time limit, 4 by
- * --last.
+ * end it. --end: end it as soon as TEXT has come, wherever in a line. Exit codes: 0 the command
+ * ended, 1 an error, 2 ended by Ctrl-], 3 by the time limit, 4 by --last, 5 by --end.
+ *
+ * What ends by --end gets SIGINT first, at which Bochs tells its tick.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -34,8 +36,9 @@
 #define KEY_END	   0x1d /* Ctrl-] */
 #define LAST_WORDS 5.0	/* seconds that a machine has after its --last line */
 #define POLL_MS	   100
+#define GRACE	   20 /* polls that a machine has after SIGINT */
 
-enum { ENDED = 0, ERROR = 1, BY_KEY = 2, BY_TIME = 3, BY_LAST = 4 };
+enum { ENDED = 0, ERROR = 1, BY_KEY = 2, BY_TIME = 3, BY_LAST = 4, BY_END = 5 };
 
 struct stage {
 	const char *name, *prefix; /* no name: nothing is shown */
@@ -51,6 +54,8 @@ static struct timespec start;
 static double before;	/* seconds that went by before the start */
 static double deadline; /* seconds since the start; 0: none */
 static bool last_words; /* the deadline is that of --last */
+static const char *end_text;
+static bool end_seen;
 
 static void tty_restore(void)
 {
@@ -68,7 +73,7 @@ _Noreturn static void die(const char *what)
 _Noreturn static void usage(void)
 {
 	fprintf(stderr, "usage: console [--type] [--log FILE] [--timeout SECONDS] [--after MS] "
-			"[--stage NAME=PREFIX]... [--last PREFIX] -- COMMAND...\n");
+			"[--stage NAME=PREFIX]... [--last PREFIX] [--end TEXT] -- COMMAND...\n");
 	exit(ERROR);
 }
 
@@ -126,6 +131,20 @@ static bool may_be_stage(const char *line, size_t n)
 	return may;
 }
 
+/* Has the text of --end come with this byte? It is one that does not begin twice in itself. */
+static void look_for_end(char byte)
+{
+	static size_t found;
+
+	if (!end_text || end_seen)
+		return;
+	if (byte != end_text[found])
+		found = 0;
+	if (byte == end_text[found])
+		found++;
+	end_seen = !end_text[found];
+}
+
 /* Shows what the machine sent. The start of a line is held back while it may announce a stage. */
 static void show(const char *bytes, size_t n)
 {
@@ -136,6 +155,7 @@ static void show(const char *bytes, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (log_file)
 			fputc(bytes[i], log_file);
+		look_for_end(bytes[i]);
 		held[n_held++] = bytes[i];
 		if (!in_line && bytes[i] != '\n' && bytes[i] != '\r' && n_held < sizeof(held) &&
 		    may_be_stage(held, n_held))
@@ -222,6 +242,8 @@ static int carry(int listener, pid_t pid, bool typing)
 			if (n <= 0)
 				return ENDED;
 			show(buf, (size_t)n);
+			if (end_seen)
+				return BY_END;
 		} else if (line < 0 && has_ended(pid)) {
 			return ENDED;
 		}
@@ -262,6 +284,8 @@ static void option(const char *name, char *arg)
 		add_named_stage(arg);
 	} else if (!strcmp(name, "--last")) {
 		add_stage(NULL, arg);
+	} else if (!strcmp(name, "--end")) {
+		end_text = arg;
 	} else {
 		usage();
 	}
@@ -294,6 +318,11 @@ int main(int argc, char **argv)
 	if (typing)
 		tty_raw();
 	how = carry(listener, pid, typing);
+	if (how == BY_END) {
+		kill(pid, SIGINT);
+		for (i = 0; i < GRACE && !has_ended(pid); i++)
+			poll(NULL, 0, POLL_MS);
+	}
 	if (how != ENDED)
 		kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);

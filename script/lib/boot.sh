@@ -33,7 +33,7 @@ grub_image() {
 }
 
 # bochsrc: the configuration of a machine, on stdout, from the variables model cpus memory (MiB) rom
-# (empty: Bochs's own) com1 (Bochs's options) hd hd_mode cd, those not needed empty; ignore_bad_msrs=0 lets
+# (empty: Bochs's own) com1 (Bochs's options) com2 (a file that takes what goes out there) hd hd_mode cd, those not needed empty; ignore_bad_msrs=0 lets
 # unknown MSRs fault as on hardware, which Linux survives but complains about. One instruction is
 # one tick on every CPU, and the clock starts at a fixed time: runs repeat exactly. On ryzen the CPUs may panic:
 # an exit from virtual-8086 mode and one for a shutdown do, and then what is right (see bochs_panics).
@@ -55,6 +55,7 @@ bochsrc() {
 		error: action=report
 		info: action=ignore
 	EOF
+	[ -z "${com2:-}" ] || echo "com2: enabled=1, mode=file, dev=$com2"
 	[ -z "$hd" ] || echo "ata0-master: type=disk, path=\"$hd\", mode=${hd_mode:-volatile}"
 	[ -z "$cd" ] || echo "ata1-master: type=cdrom, path=\"$cd\", status=inserted"
 	if [ -n "$cd" ]; then echo 'boot: cdrom'; else echo 'boot: disk'; fi
@@ -70,7 +71,8 @@ bochs_commands() {
 	printf 'c\nc\nc\n'
 }
 
-# linux_on_lamina DIR OPTIONS APPEND KERNEL: DIR/lamina.img, whose GRUB loads Lamina with KERNEL as guest
+# linux_on_lamina DIR OPTIONS APPEND KERNEL: DIR/lamina.img, whose GRUB loads Lamina with KERNEL as guest. The variable
+# initrd, if set, is another one than ours.
 linux_on_lamina() {
 	{
 		grub_head
@@ -81,7 +83,7 @@ linux_on_lamina() {
 		echo "boot"
 	} >"$1/lamina.cfg"
 	grub_image "$1/lamina.img" "$1/lamina.cfg" "lamina.elf=$build/lamina.elf" "vmlinuz=$4" \
-		"initrd.gz=$build/guest/initrd.gz"
+		"initrd.gz=${initrd:-$build/guest/initrd.gz}"
 }
 
 # linux_disk DIR APPEND KERNEL: DIR/linux.img, a disk whose own GRUB boots KERNEL
@@ -113,14 +115,15 @@ disk_on_lamina() {
 }
 
 # qemu_command: the same for QEMU's own emulation (TCG): a command. $CONSOLE_PORT is for the shell that runs
-# it. A socket per CPU, as systems that read the MP tables find no other.
+# it. A socket per CPU, as systems that read the MP tables find no other. qemu_words: more of QEMU's options.
 qemu_command() {
 	# shellcheck disable=SC2016
 	printf 'exec qemu-system-x86_64 -accel tcg -cpu %s -smp %s,sockets=%s,cores=1,threads=1 -m %s' \
 		"${model#qemu:}" "$cpus" "$cpus" "$memory"
 	# shellcheck disable=SC2016
 	printf ' -display none -no-reboot -serial tcp:localhost:$CONSOLE_PORT'
-	printf ' -device isa-debug-exit,iobase=0xf4,iosize=1'
+	[ -z "${com2:-}" ] || printf ' -serial file:%s' "$com2"
+	printf ' -device isa-debug-exit,iobase=0xf4,iosize=1 %s' "${qemu_words:-}"
 	snapshot=on
 	[ "${hd_mode:-volatile}" = volatile ] || snapshot=off
 	[ -z "$hd" ] || printf ' -drive "file=%s,format=raw,snapshot=%s"' "$hd" "$snapshot"
@@ -146,12 +149,12 @@ machine_command() {
 	esac
 }
 
-# emulate DIR SECONDS: runs the machine that the variables describe until it ends, at most so long. Its
-# console is in DIR/serial.txt, what the emulator says in DIR/bochs.txt or qemu.txt. Returns what the console does:
-# 0 it ended, 3 the time was up, 4 it panicked.
+# emulate DIR SECONDS [TEXT]: runs the machine that the variables describe until it ends or says TEXT, at most so
+# long. Its console is in DIR/serial.txt, what the emulator says in DIR/bochs.txt or qemu.txt. Returns what the console
+# does: 0 it ended, 3 the time was up, 4 it panicked, 5 it said TEXT.
 emulate() {
 	how=0
-	(cd "$1" && "$build/console" --log serial.raw --timeout "$2" --last 'lamina: PANIC' -- \
+	(cd "$1" && "$build/console" --log serial.raw --timeout "$2" --last 'lamina: PANIC' ${3:+--end "$3"} -- \
 		sh -c "$(machine_command "$1")") >/dev/null || how=$?
 	tr -d '\r' <"$1/serial.raw" >"$1/serial.txt"
 	rm -f "$1"/*.img

@@ -18,17 +18,31 @@ linux_words() {
 	esac
 }
 
-# real_package META: the newest package that a meta package stands for
+# real_package META [ARCH]: the newest package that a meta package stands for
 real_package() {
-	apt-cache depends "$1" 2>/dev/null | sed -n 's/^ *Depends: *//p' | head -n 1
+	# shellcheck disable=SC2046
+	apt-cache $(apt_options "${2:-}") depends "$1" 2>/dev/null | sed -n 's/^ *Depends: *//p' | head -n 1
 }
 
-# fetch DIR PACKAGE...: downloads and unpacks packages into DIR
+# apt_options ARCH: what gives apt lists of its own for that architecture; the host's dpkg knows nothing of it.
+# Nothing for the host's own, which is also the empty one.
+apt_options() {
+	case $1 in
+	'' | amd64) ;;
+	*)
+		echo "-o APT::Architecture=$1 -o APT::Architectures::=$1 -o Dir::Cache=$cache/apt-$1" \
+			"-o Dir::State=$cache/apt-$1 -o Dir::State::status=$cache/apt-$1/status"
+		;;
+	esac
+}
+
+# fetch DIR ARCH PACKAGE...: downloads and unpacks packages into DIR; ARCH as for apt_options
 fetch() {
-	into=$1
-	shift
+	into=$1 for_arch=$2
+	shift 2
 	mkdir -p "$into/deb"
-	(cd "$into/deb" && apt-get download "$@") >"$cache/apt.log" 2>&1 ||
+	# shellcheck disable=SC2046
+	(cd "$into/deb" && apt-get $(apt_options "$for_arch") download "$@") >"$cache/apt.log" 2>&1 ||
 		die "apt-get could not download $*: $(tail -n 1 "$cache/apt.log")"
 	for deb in "$into"/deb/*.deb; do
 		case $deb in
@@ -54,7 +68,7 @@ get_linux() {
 	rm -rf "$tmp"
 	headers=linux-headers-$version
 	kbuild=$(apt-cache depends "$headers" | sed -n 's/^ *Depends: *\(linux-kbuild-.*\)/\1/p' | head -n 1)
-	fetch "$tmp" "$image" "$headers" "linux-headers-${version%-amd64}-common" "$kbuild" \
+	fetch "$tmp" '' "$image" "$headers" "linux-headers-${version%-amd64}-common" "$kbuild" \
 		busybox-static
 	mv "$tmp/boot/vmlinuz-$version" "$tmp/vmlinuz"
 	ln -s "usr/src/$headers" "$tmp/headers"

@@ -6,3 +6,8 @@ $(BUILD)/test/%.img: test/boot/%.S
 	$(CC) -m32 -c -o $(BUILD)/test/$*.o $<
 	objcopy -O binary -j .text $(BUILD)/test/$*.o $@
 	truncate -s 516096 $@
+
+$(BUILD)/test/ntldr: test/boot/ntldr.S $(BUILD)/test/alive.img
+	$(CC) -m32 -c -o $@.o $<
+	objcopy -O binary -j .text $@.o $@
+	head -c 512 $(BUILD)/test/alive.img >>$@

@@ -12,7 +12,8 @@ count() {
 	[ "$(grep -Ec -- "$2" "$log")" -eq "$1" ]
 }
 
-# boot SUB MAKE_IMAGES ARGUMENT...: makes the images and emulates the machine
+# boot SUB MAKE_IMAGES ARGUMENT...: makes the images and emulates the machine; sets $how, and how long it took in
+# $tenths of a second
 boot() {
 	sub=$1
 	shift
@@ -21,7 +22,9 @@ boot() {
 	cd='' hd=''
 	"$@"
 	how=0
-	emulate "$work/$sub" "$limit" || how=$?
+	before=$(date +%s%3N)
+	emulate "$work/$sub" "$limit" "$end_text" || how=$?
+	tenths=$((($(date +%s%3N) - before) / 100))
 	case $how in
 	3) echo "# $sub: stopped after $limit s" >&2 ;;
 	4) echo "# $sub: the console has a panic" ;;
