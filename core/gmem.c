@@ -124,7 +124,7 @@ size_t gmem_fetch(struct vcpu *v, u64 rip, u8 *out, size_t n)
 	return gmem_read(v, gmem_code_mode(v) == INSN_64 ? linear : (u32)linear, out, n);
 }
 
-u32 gmem_insn(struct vcpu *v, u64 rip, struct insn *i)
+__attribute__((noinline)) u32 gmem_insn(struct vcpu *v, u64 rip, struct insn *i)
 {
 	u8 bytes[INSN_MAX_BYTES];
 	size_t n = gmem_fetch(v, rip, bytes, sizeof(bytes));

@@ -5,10 +5,8 @@
 #define SVM_H
 
 /* of struct svm_vcpu, for svm_entry.S; and of RAX in the VMCB */
-#define SVM_VMCB      0
-#define SVM_VMCB_PA   8
-#define SVM_HOST_PA   16
-#define SVM_WINDOW    24
+#define SVM_VMCB_PA   0x3000
+#define SVM_HOST_PA   0x3008
 #define VMCB_RAX_BYTE 0x5f8
 
 #ifndef __ASSEMBLY__
@@ -121,11 +119,12 @@ struct svm_caps {
 
 #define SVM_KEPT 10 /* fields that svm_keep() keeps */
 
+/* The VMCB comes first, so that v->arch is its address. */
 struct svm_vcpu {
-	u8 *vmcb;
-	u64 vmcb_pa, host_pa; /* host_pa: where VMLOAD finds Lamina's FS, GS and TR */
-	u32 nmi_window;	      /* 1: have an NMI come behind the next entry */
-	u64 hsave_pa;
+	u8 vmcb[PAGE_SIZE];
+	u8 host[PAGE_SIZE];  /* where VMLOAD finds Lamina's FS, GS and TR */
+	u8 hsave[PAGE_SIZE]; /* what VMRUN saves of Lamina */
+	u64 vmcb_pa, host_pa;
 	struct {
 		u64 shadow, owned;
 	} cr[CRM_CRS];
@@ -137,10 +136,9 @@ struct svm_vcpu {
 	u64 kept[SVM_KEPT];
 };
 
-_Static_assert(offsetof(struct svm_vcpu, vmcb) == SVM_VMCB, "entry code");
+_Static_assert(offsetof(struct svm_vcpu, vmcb) == 0, "entry code");
 _Static_assert(offsetof(struct svm_vcpu, vmcb_pa) == SVM_VMCB_PA, "entry code");
 _Static_assert(offsetof(struct svm_vcpu, host_pa) == SVM_HOST_PA, "entry code");
-_Static_assert(offsetof(struct svm_vcpu, nmi_window) == SVM_WINDOW, "entry code");
 _Static_assert((VMCB_RAX & 0xffff) == VMCB_RAX_BYTE, "entry code");
 
 extern struct svm_caps svm_caps;
@@ -164,18 +162,23 @@ static inline u64 vmcb_read(struct vcpu *v, u32 field)
 }
 
 /* The field's clean bit goes with the change. */
-static inline void vmcb_write(struct vcpu *v, u32 field, u64 value)
+static inline void vmcb_put(u8 *vmcb, u32 field, u64 value)
 {
-	u8 *vmcb = svm_of(v)->vmcb;
 	u8 *p = vmcb + (field & 0xffff);
 
-	*(u32 *)(vmcb + (VMCB_CLEAN & 0xffff)) &= ~(1u << (field >> 24));
+	if (field >> 24 != CLEAN_NEVER)
+		*(u32 *)(vmcb + (VMCB_CLEAN & 0xffff)) &= ~(1u << (field >> 24));
 	switch (field >> 16 & 0xff) {
 	case 1: *p = (u8)value; break;
 	case 2: *(u16 *)p = (u16)value; break;
 	case 4: *(u32 *)p = (u32)value; break;
 	default: *(u64 *)p = value; break;
 	}
+}
+
+static inline void vmcb_write(struct vcpu *v, u32 field, u64 value)
+{
+	vmcb_put(svm_of(v)->vmcb, field, value);
 }
 
 void svm_caps_read(struct svm_caps *c);

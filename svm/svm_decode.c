@@ -10,25 +10,30 @@
 
 /* Which kind an exit code is; 0, EXIT_UNKNOWN, for the rest. */
 static const u8 kind_of[SVM_CODE_COUNT] = {
-	[SVM_INTR] = EXIT_INTR,		[SVM_NMI] = EXIT_NMI,
-	[SVM_CR0_SEL_WRITE] = EXIT_CR,	[SVM_CPUID] = EXIT_CPUID,
-	[SVM_IRET] = EXIT_STEP,		[SVM_INVD] = EXIT_INVD,
-	[SVM_IOIO] = EXIT_PORT,		[SVM_MSR] = EXIT_RDMSR,
-	[SVM_SHUTDOWN] = EXIT_SHUTDOWN, [SVM_VMRUN] = EXIT_VIRT_INSN,
-	[SVM_VMMCALL] = EXIT_HYPERCALL, [SVM_VMLOAD] = EXIT_VIRT_INSN,
-	[SVM_VMSAVE] = EXIT_VIRT_INSN,	[SVM_STGI] = EXIT_VIRT_INSN,
-	[SVM_CLGI] = EXIT_VIRT_INSN,	[SVM_SKINIT] = EXIT_VIRT_INSN,
+	[SVM_CR0_READ... SVM_CR15_WRITE] = EXIT_CR,
+	[SVM_EXCEPTION... SVM_EXCEPTION_LAST] = EXIT_EXCEPTION,
+	[SVM_INTR] = EXIT_INTR,
+	[SVM_NMI] = EXIT_NMI,
+	[SVM_CR0_SEL_WRITE] = EXIT_CR,
+	[SVM_IRET] = EXIT_STEP,
+	[SVM_INVD] = EXIT_INVD,
+	[SVM_IOIO] = EXIT_PORT,
+	[SVM_MSR] = EXIT_RDMSR,
+	[SVM_SHUTDOWN] = EXIT_SHUTDOWN,
+	[SVM_VMRUN] = EXIT_VIRT_INSN,
+	[SVM_VMMCALL] = EXIT_HYPERCALL,
+	[SVM_VMLOAD] = EXIT_VIRT_INSN,
+	[SVM_VMSAVE] = EXIT_VIRT_INSN,
+	[SVM_STGI] = EXIT_VIRT_INSN,
+	[SVM_CLGI] = EXIT_VIRT_INSN,
+	[SVM_SKINIT] = EXIT_VIRT_INSN,
 };
 
 static enum exit_kind kind(u64 code)
 {
-	if (code <= SVM_CR15_WRITE)
-		return EXIT_CR;
-	if (code >= SVM_EXCEPTION && code <= SVM_EXCEPTION_LAST)
-		return EXIT_EXCEPTION;
-	if (code == SVM_NPF)
-		return EXIT_SLAT;
-	return code < SVM_CODE_COUNT ? kind_of[code] : EXIT_UNKNOWN;
+	if (code < SVM_CODE_COUNT)
+		return kind_of[code];
+	return code == SVM_NPF ? EXIT_SLAT : EXIT_UNKNOWN;
 }
 
 static u32 insn_length(struct vcpu *v, u64 rip)
@@ -139,14 +144,22 @@ static void decode_event(struct vcpu *v, struct exit *x)
 		svm_event_nmi_window(v);
 }
 
-void svm_decode(struct vcpu *v, struct exit *x)
+/* What was set up for the entry is done. */
+static void entry_done(struct vcpu *v)
 {
-	u64 code = vmcb_read(v, VMCB_EXITCODE);
+	u8 *vmcb = svm_of(v)->vmcb;
 
+	v->event_set = false;
+	vmcb_put(vmcb, VMCB_EVENTINJ, 0);
+	vmcb_put(vmcb, VMCB_TLB_CONTROL, 0);
+	vmcb_put(vmcb, VMCB_CLEAN, svm_caps.clean);
+}
+
+__attribute__((noinline)) static void decode_any(struct vcpu *v, struct exit *x, u64 code)
+{
 	if ((u32)code == ~0u) /* one emulator stores 32 bits of it */
 		svm_entry_failed(v);
-	vmcb_write(v, VMCB_EVENTINJ, 0);
-	x->rip = vmcb_read(v, VMCB_RIP);
+	entry_done(v);
 	x->length = 0;
 	x->kind = kind(code);
 	switch (x->kind) {
@@ -159,7 +172,6 @@ void svm_decode(struct vcpu *v, struct exit *x)
 		if (vmcb_read(v, VMCB_EXITINFO1) & 1)
 			x->kind = EXIT_WRMSR;
 		break;
-	case EXIT_CPUID:
 	case EXIT_INVD:
 	case EXIT_HYPERCALL: x->length = insn_length(v, x->rip); break;
 	case EXIT_INTR:
@@ -170,4 +182,19 @@ void svm_decode(struct vcpu *v, struct exit *x)
 	if (x->kind == EXIT_VIRT_INSN || x->kind == EXIT_UNKNOWN)
 		x->raw = (struct exit_raw){(u32)code, vmcb_read(v, VMCB_EXITINFO1),
 					   vmcb_read(v, VMCB_EXITINFO2)};
+}
+
+/* CPUID first: four exits of five are that. */
+void svm_decode(struct vcpu *v, struct exit *x)
+{
+	u64 code = vmcb_read(v, VMCB_EXITCODE);
+
+	x->rip = vmcb_read(v, VMCB_RIP);
+	if (code != SVM_CPUID) {
+		decode_any(v, x, code);
+		return;
+	}
+	x->kind = EXIT_CPUID;
+	x->length = insn_length(v, x->rip);
+	entry_done(v);
 }

@@ -20,9 +20,9 @@ static const u32 kept[SVM_KEPT] = {
 	VMCB_DR6,      VMCB_DR7,  VMCB_CS_ATTR, VMCB_RIP, VMCB_RSP,
 };
 
-void svm_keep(struct vcpu *v)
+__attribute__((noinline)) void svm_keep(struct vcpu *v)
 {
-	for (u32 i = 0; svm_caps.tcg && i < SVM_KEPT; i++)
+	for (u32 i = 0; i < SVM_KEPT; i++)
 		svm_of(v)->kept[i] = vmcb_read(v, kept[i]);
 }
 

@@ -14,22 +14,20 @@
 	.globl svm_loop
 
 /* void svm_loop(struct vcpu *v): into the guest, for ever; svm_exited is called after every exit. The
- * stack is the caller's; only v lies on it. RBX is v outside the guest. */
+ * stack is the caller's; v lies on it, and behind it host_pa. RBX is v outside the guest. */
 svm_loop:
 	and	$-16, %rsp
-	push	%rdi
+	mov	VCPU_ARCH(%rdi), %rax
+	push	SVM_HOST_PA(%rax)
 	push	%rdi
 	mov	%rdi, %rbx
 enter:
 	clgi
-	cmpl	$0, VCPU_NMI_ROOT(%rbx)
-	jne	abort
-	mov	VCPU_ARCH(%rbx), %rdx
-	cmpl	$0, SVM_WINDOW(%rdx)
-	jne	window
-ready:	mov	SVM_VMCB(%rdx), %rcx
+	cmpq	$0, VCPU_NMI_ROOT(%rbx)		/* and VCPU_WINDOW behind it */
+	jne	nmi
+ready:	mov	VCPU_ARCH(%rbx), %rdx
 	mov	(%rbx), %rax
-	mov	%rax, VMCB_RAX_BYTE(%rcx)
+	mov	%rax, VMCB_RAX_BYTE(%rdx)
 	mov	SVM_VMCB_PA(%rdx), %rax
 	vmload	%rax
 	mov	0x08(%rbx), %rcx
@@ -64,23 +62,22 @@ ready:	mov	SVM_VMCB(%rdx), %rcx
 	mov	%r13, 0x68(%rbx)
 	mov	%r14, 0x70(%rbx)
 	mov	%r15, 0x78(%rbx)
-	mov	VCPU_ARCH(%rbx), %rdx
-	mov	SVM_HOST_PA(%rdx), %rax
+	mov	8(%rsp), %rax
 	vmload	%rax
 	stgi
 	mov	%rbx, %rdi
 	call	svm_exited
 	jmp	enter
 
-window:
+nmi:
 	mov	%rbx, %rdi
+	cmpl	$0, VCPU_NMI_ROOT(%rbx)
+	jne	abort
 	call	svm_kick_self
-	mov	VCPU_ARCH(%rbx), %rdx
 	jmp	ready
 
 abort:
 	stgi
-	mov	%rbx, %rdi
 	call	svm_entry_aborted
 	jmp	enter
 

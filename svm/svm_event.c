@@ -59,7 +59,7 @@ void svm_kick_self(struct vcpu *v)
 {
 	struct pcpu *p = gs_self();
 
-	svm_of(v)->nmi_window = 0;
+	v->nmi_window = 0;
 	if (!atomic_exchange(&p->pub.kick, 1))
 		apic_send(atomic_load(&p->pub.apic_id),
 			  ICR_SET_DELIVERY(ICR_DELIVERY_NMI) | ICR_ASSERT);
@@ -67,9 +67,9 @@ void svm_kick_self(struct vcpu *v)
 
 /* On: have an NMI come to this CPU when it is in the guest again, behind the event that is
  * injected. */
-static void set_nmi_window(struct svm_vcpu *m, bool on)
+static void set_nmi_window(struct vcpu *v, bool on)
 {
-	m->nmi_window = on;
+	v->nmi_window = on;
 }
 
 static bool nmi_blocked(struct vcpu *v)
@@ -92,7 +92,7 @@ static void deliver_nmi(struct vcpu *v, bool blocked)
 	if (!m->nmis || m->nmi_masked) /* the IRET exits */
 		return;
 	if (blocked) {
-		set_nmi_window(m, true);
+		set_nmi_window(v, true);
 		return;
 	}
 	set_event(v, EVENT_INFO_VALID | EVENT_TYPE_NMI << 8 | VECTOR_NMI);
@@ -157,7 +157,7 @@ static void replace_event(struct vcpu *v, struct event e)
 	if (EVENT_INFO_TYPE(info) == EVENT_TYPE_NMI) {
 		m->nmis++;
 		set_nmi_masked(v, false);
-		set_nmi_window(m, true);
+		set_nmi_window(v, true);
 	}
 	if (exception && EVENT_INFO_VECTOR(info) == VECTOR_DF) {
 		struct exit x = {.kind = EXIT_SHUTDOWN, .rip = vmcb_read(v, VMCB_RIP)};
@@ -179,7 +179,7 @@ static void forget_events(struct vcpu *v)
 	v->event_set = false;
 	m->nmis = 0;
 	m->stepping = false;
-	set_nmi_window(m, false);
+	set_nmi_window(v, false);
 	set_nmi_masked(v, false);
 	intercept(v, VMCB_EXC_INTERCEPTS, 1u << VECTOR_DB, false);
 }

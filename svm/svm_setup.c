@@ -17,15 +17,6 @@
 	 INTERCEPT(SVM_VMSAVE) | INTERCEPT(SVM_STGI) | INTERCEPT(SVM_CLGI) |     \
 	 INTERCEPT(SVM_SKINIT))
 
-static void *svm_page(u64 *pa)
-{
-	void *p = page_alloc(1);
-
-	if (p)
-		*pa = page_hpa(p).v;
-	return p;
-}
-
 err_t svm_enable(struct vcpu *v)
 {
 	struct svm_vcpu *m = v->arch;
@@ -35,14 +26,15 @@ err_t svm_enable(struct vcpu *v)
 	if (vm_cr & VM_CR_SVMDIS)
 		return "AMD-V locked off by the firmware";
 	if (!m) {
-		m = page_alloc(1);
-		if (!m || !svm_page(&m->hsave_pa) || !svm_page(&m->host_pa) ||
-		    !(m->vmcb = svm_page(&m->vmcb_pa)))
+		m = page_alloc((sizeof(*m) + PAGE_SIZE - 1) / PAGE_SIZE);
+		if (!m)
 			return "too little memory for the VMCB";
+		m->vmcb_pa = page_hpa(m->vmcb).v;
+		m->host_pa = page_hpa(m->host).v;
 		v->arch = m;
 	}
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME | (svm_caps.nx ? EFER_NXE : 0));
-	wrmsr(MSR_VM_HSAVE_PA, m->hsave_pa);
+	wrmsr(MSR_VM_HSAVE_PA, page_hpa(m->hsave).v);
 	if (has_vm_cr)
 		wrmsr_safe(MSR_VM_CR, vm_cr | VM_CR_R_INIT); /* an INIT becomes #SX */
 	svm_caps.emulated = !rdmsr_safe(MSR_VM_CR, &vm_cr) || !(vm_cr & VM_CR_R_INIT);

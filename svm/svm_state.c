@@ -7,6 +7,7 @@
 #include "hv/assert.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
+#include "x86/rflags.h"
 #include "x86/seg.h"
 
 /* Activity and pending debug exceptions are VT-x's; on AMD-V a CPU waits in Lamina, and a trap that
@@ -161,10 +162,20 @@ static void arm_single_step(struct vcpu *v)
 	svm_inject(v, (struct event){.type = EVENT_EXCEPTION, .vector = VECTOR_DB});
 }
 
-void svm_advance(struct vcpu *v, const struct exit *x)
+__attribute__((noinline)) static void advance_slowly(struct vcpu *v, const struct exit *x)
 {
 	vmcb_write(v, VMCB_RIP, gmem_next_rip(v, x));
-	vmcb_write(v, VMCB_SHADOW, 0);
 	if (event_single_step(vmcb_read(v, VMCB_RFLAGS), vmcb_read(v, VMCB_DEBUGCTL)))
 		arm_single_step(v);
+}
+
+void svm_advance(struct vcpu *v, const struct exit *x)
+{
+	u64 rip = x->rip + x->length;
+
+	vmcb_write(v, VMCB_SHADOW, 0);
+	if ((rip ^ x->rip) >> 32 || (vmcb_read(v, VMCB_RFLAGS) & RFLAGS_TF))
+		advance_slowly(v, x);
+	else
+		vmcb_write(v, VMCB_RIP, rip);
 }

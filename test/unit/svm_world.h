@@ -9,15 +9,13 @@
 
 static struct pcpu pcpu;
 static struct vcpu *const v = &pcpu.vcpu;
-static struct svm_vcpu svm;
-static u8 vmcb[PAGE_SIZE] __attribute__((aligned(16)));
+static struct svm_vcpu svm __attribute__((aligned(16)));
+static u8 *const vmcb = svm.vmcb;
 
 static inline void world_restart(void)
 {
 	memset(&pcpu, 0, sizeof(pcpu));
 	memset(&svm, 0, sizeof(svm));
-	memset(vmcb, 0, sizeof(vmcb));
-	svm.vmcb = vmcb;
 	v->arch = &svm;
 	fake_cpu->gs = &pcpu;
 }

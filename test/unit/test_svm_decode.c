@@ -168,6 +168,7 @@ static void test_exited(void **state)
 {
 	(void)state;
 	restart();
+	svm_caps.tcg = true;
 	vmcb_write(v, VMCB_RAX, 0x1234);
 	vmcb_write(v, VMCB_TLB_CONTROL, 3);
 	vmcb_write(v, VMCB_EVENTINJ, 0x8000030d);
@@ -183,6 +184,7 @@ static void test_exited(void **state)
 	restart();
 	svm_caps.clean = 0;
 	exits(0x60, 0, 0);
+	assert_int_equal(kept, 0);
 	assert_int_equal(vmcb_read(v, VMCB_CLEAN), 0);
 	assert_int_equal(redelivered, 1);
 	restart();

