@@ -125,20 +125,27 @@ static void trap_amd(void)
 	backend->trap_msr(MSR_AMD_PATCH_LOADER, false, true);
 }
 
-void msr_trap_init(void)
+/* AMD's processors have none of these. */
+static void trap_intel(void)
 {
-	if (backend->vendor == CRM_AMD)
-		trap_amd();
 	backend->trap_msr(MSR_FEATURE_CONTROL, true, true);
 	backend->trap_msr(MSR_SMM_MONITOR_CTL, true, true);
 	backend->trap_msr(MSR_BIOS_UPDT_TRIG, false, true);
-	backend->trap_msr(MSR_APIC_BASE, false, true);
 	for (u32 m = MSR_VMX_BASIC; m <= MSR_VMX_LAST; m++)
 		backend->trap_msr(m, true, true);
 	for (u32 m = MSR_RTIT_FIRST; m <= MSR_RTIT_LAST; m++)
 		backend->trap_msr(m, true, true);
 	for (u32 m = MSR_RTIT_ADDR_FIRST; m <= MSR_RTIT_ADDR_LAST; m++)
 		backend->trap_msr(m, true, true);
+}
+
+void msr_trap_init(void)
+{
+	if (backend->vendor == CRM_AMD)
+		trap_amd();
+	else
+		trap_intel();
+	backend->trap_msr(MSR_APIC_BASE, false, true);
 	for (u32 m = MSR_MTRR_PHYSBASE0; m <= MSR_MTRR_DEF_TYPE; m++)
 		if (mtrr_is(m))
 			backend->trap_msr(m, false, true);
