@@ -89,11 +89,11 @@ if uses host; then
 		libcmocka-dev=/usr/include/cmocka.h libcapstone-dev=/usr/include/capstone/capstone.h \
 		libunicorn-dev=/usr/include/unicorn/unicorn.h
 fi
-if uses linux bios alive refusal bare same kernel hostile iso installed panic guestos; then
+if uses linux bios alive refusal reset bare same kernel hostile iso installed panic guestos; then
 	build_lamina
 	need_emulator
 	need 'test with another firmware' seabios=/usr/share/seabios/bios.bin
-	run_make build/console build/test/alive.img build/test/triple.img build/test/ntldr
+	run_make build/console build/test/alive.img build/test/triple.img build/test/reset.img build/test/ntldr
 fi
 if uses linux bios bare hostile; then
 	build_guest

@@ -163,6 +163,18 @@ judge_alive() {
 	[ "$warned" -eq 0 ] || ok "$warned options are warned about" count "$warned" '^lamina: .*option'
 }
 
+# The guest resets the machine: the firmware boots again, Lamina starts again, and its guest runs
+judge_reset() {
+	# shellcheck disable=SC2034 # qemu_command's
+	qemu_words='-action reboot=reset'
+	# shellcheck disable=SC2086
+	boot lamina images_alive $opt
+	ok 'no panic' count 0 '^lamina: PANIC'
+	ok 'Lamina takes all CPUs twice' count 2 "^lamina: $cpus CPUs?, "
+	ok 'and starts the guest twice' count 2 '^lamina: guest bios starts'
+	ok 'the guest ends the second time' [ "$how" -eq 0 ]
+}
+
 # What lamina iso writes starts Lamina and then the machine's own disk
 judge_iso() {
 	boot lamina images_iso
