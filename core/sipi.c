@@ -83,7 +83,8 @@ void sipi_init(void)
 			   (machine.opt.sipi == OPT_SIPI_AUTO && sipi.loses_init);
 	if (backend->vendor == CRM_AMD) {
 		machine.sipi_icr = true;
-		sipi.hold = machine.opt.sipi != OPT_SIPI_ICR && !redirects_init();
+		sipi.loses_init = false;
+		sipi.hold |= !redirects_init();
 	}
 	if (machine.sipi_icr && cpu_count > 1)
 		set_trap(true);

@@ -251,6 +251,27 @@ static void test_strategy(void **state)
 	assert_false(machine.sipi_icr);
 }
 
+/* On AMD-V the ICR is trapped, for good where an INIT would take the CPU out of Lamina's hands. */
+static void test_strategy_amd(void **state)
+{
+	struct backend amd = world_backend;
+	static const u32 asked[] = {OPT_SIPI_AUTO, OPT_SIPI_ICR, OPT_SIPI_HOLD, OPT_SIPI_EXIT};
+
+	(void)state;
+	amd.vendor = CRM_AMD;
+	for (u32 i = 0; i < ARRAY_SIZE(asked); i++) {
+		world_start(2, asked[i]);
+		backend = &amd;
+		sipi_init();
+		assert_true(machine.sipi_icr && sipi.hold && !sipi.loses_init);
+		fake_msr(MSR_VM_CR, VM_CR_R_INIT, 0);
+		sipi_init();
+		assert_true(machine.sipi_icr && !sipi.loses_init);
+		assert_int_equal(sipi.hold, asked[i] == OPT_SIPI_HOLD);
+		fake_msr(MSR_VM_CR, 0, 0);
+	}
+}
+
 /* An INIT exit with the trap gone: all CPUs trap again before the CPU waits. */
 static void test_init_exit_rearms(void **state)
 {
@@ -373,6 +394,7 @@ int main(void)
 		cmocka_unit_test(test_random_sequences),
 		cmocka_unit_test(test_trap),
 		cmocka_unit_test(test_strategy),
+		cmocka_unit_test(test_strategy_amd),
 		cmocka_unit_test(test_init_exit_rearms),
 		cmocka_unit_test(test_exit_strategy),
 		cmocka_unit_test(test_nmis),
