@@ -23,6 +23,7 @@ usage() {
 		  --disk IMG      boot this raw disk image as the guest (implies --guest bios); the image
 		                  itself stays as it is
 		  --disk-write    let the guest write to the image
+		  --screen        (qemu) show the machine's screen by VNC on localhost:5900 or the next free port, as Bochs does
 		  --opt "..."     boot options for Lamina (lamina options lists them)
 		  --kernel FILE   another kernel (a bzImage) for the Linux guest
 		  --platform P    qemu: AMD-V in QEMU's emulation, the quickest (default); bochs-intel: VT-x in
@@ -38,7 +39,7 @@ usage() {
 	EOF
 }
 
-cpus=2 memory=512 guest=linux disk='' hd_mode=volatile opt='' kernel='' platform=qemu model='' debug=''
+cpus=2 memory=512 guest=linux disk='' hd_mode=volatile opt='' kernel='' qemu_words='' platform=qemu model='' debug=''
 batch=1
 [ -t 0 ] && [ -t 1 ] && batch=''
 
@@ -48,6 +49,7 @@ while [ $# -gt 0 ]; do
 	--batch) batch=1 ;;
 	--gdb) debug=1 ;;
 	--disk-write) hd_mode=flat ;;
+	--screen) qemu_words='-vnc localhost:0,to=99' ;;
 	--cpus | --memory | --guest | --disk | --opt | --kernel | --model | --platform)
 		value "$@"
 		case $1 in

@@ -12,6 +12,7 @@ usage() {
 		usage: lamina test [--all] [--list] [PATTERN]...
 		       lamina test mutants [--list] [PATTERN]...
 		       lamina test cr [--list]
+		       lamina test guests
 
 		Builds everything and runs the tests: unit tests, short fuzzing, checks of the sources, and boots
 		in the Bochs emulator. Without PATTERN all but the slow ones (--all: those too); else the tests,
@@ -30,6 +31,10 @@ mutants)
 cr)
 	shift
 	exec sh "$top/script/lamina-cr.sh" "$@"
+	;;
+guests)
+	shift
+	exec sh "$top/script/lamina-guests.sh" "$@"
 	;;
 esac
 

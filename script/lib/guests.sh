@@ -35,6 +35,12 @@ get_package() {
 	want=${1#*:} arch=''
 	[ "$want" = "$1" ] || arch=${1%%:*}
 	[ ! -d "$guest_dir/$want" ] || return 0
+	if [ "$want" = linux-image-amd64 ]; then
+		get_linux
+		mkdir -p "$guest_dir/$want/boot"
+		cp "$linux/vmlinuz" "$guest_dir/$want/boot/"
+		return 0
+	fi
 	case $arch in '') apt_update ;; *) apt_lists "$arch" ;; esac
 	real=$want
 	case $want in linux-image-*)
