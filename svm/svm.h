@@ -82,6 +82,7 @@ enum svm_exit_code {
 	SVM_CPUID = 0x72,
 	SVM_IRET = 0x74,
 	SVM_INVD = 0x76,
+	SVM_INVLPGA = 0x7a,
 	SVM_IOIO = 0x7b,
 	SVM_MSR = 0x7c,
 	SVM_SHUTDOWN = 0x7f,

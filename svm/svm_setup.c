@@ -11,7 +11,7 @@
  */
 #define EXITS1                                                                                   \
 	(INTERCEPT(SVM_NMI) | INTERCEPT(SVM_CPUID) | INTERCEPT(SVM_INVD) | INTERCEPT(SVM_IOIO) | \
-	 INTERCEPT(SVM_MSR) | INTERCEPT(SVM_SHUTDOWN))
+	 INTERCEPT(SVM_INVLPGA) | INTERCEPT(SVM_MSR) | INTERCEPT(SVM_SHUTDOWN))
 #define EXITS2                                                                   \
 	(INTERCEPT(SVM_VMRUN) | INTERCEPT(SVM_VMMCALL) | INTERCEPT(SVM_VMLOAD) | \
 	 INTERCEPT(SVM_VMSAVE) | INTERCEPT(SVM_STGI) | INTERCEPT(SVM_CLGI) |     \
@@ -54,8 +54,11 @@ void svm_disable(struct vcpu *v)
 
 static void setup_controls(struct vcpu *v)
 {
+	/* QEMU does not make #DF of an exception in the delivery of one that was injected */
+	u32 df = svm_caps.tcg ? 1u << VECTOR_TS | 1u << VECTOR_NP | 1u << VECTOR_SS : 0;
+
 	/* #GP: the instructions of AMD-V at CPL 3; #SX: a redirected INIT */
-	vmcb_write(v, VMCB_EXC_INTERCEPTS, 1u << VECTOR_GP | 1u << VECTOR_SX);
+	vmcb_write(v, VMCB_EXC_INTERCEPTS, 1u << VECTOR_GP | 1u << VECTOR_SX | df);
 	vmcb_write(v, VMCB_INTERCEPTS1, EXITS1);
 	vmcb_write(v, VMCB_INTERCEPTS2, EXITS2);
 	vmcb_write(v, VMCB_MSRPM, svm_msr_bitmap().v);
