@@ -147,6 +147,10 @@ static bool foresee(const struct crp *p, struct crm_cpu *c, struct crp_foreseen 
 {
 	const struct crp_step *s = &f->step;
 
+	if (s->kind == CRP_SVM) {
+		f->vector = VECTOR_UD;
+		return true;
+	}
 	if (s->kind == CRP_CODE) {
 		c->cs_l = s->value == CRP_TO64;
 		return !c->cs_l || (c->efer & EFER_LMA);
@@ -179,6 +183,10 @@ static struct crx_insn encode(const struct crp_step *s)
 		i.bytes[2] = modrm | (s->kind == CRP_SMSW ? 4 : 6) << 3;
 		i.size16 = s->kind == CRP_SMSW;
 		break;
+	case CRP_SVM:
+		i.bytes[1] = 0x01;
+		i.bytes[2] = (u8)s->value;
+		break;
 	case CRP_CLTS:
 		i.bytes[1] = 0x06;
 		i.size = 2;
@@ -208,7 +216,7 @@ static bool possible(const struct crm_cpu *c, const struct crp_step *s, u8 due)
 		return false;
 	if (s->ring == CRX_KERNEL)
 		return true;
-	if (!(CR0(c) & CR0_PE) || s->reg || s->cr > 7 || s->kind > CRP_CLTS)
+	if (!(CR0(c) & CR0_PE) || s->reg || s->cr > 7 || s->kind > CRP_SVM)
 		return false;
 	return s->ring == CRX_CPL3 || !(c->efer & EFER_LMA);
 }

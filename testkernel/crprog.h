@@ -16,6 +16,7 @@ enum crp_kind {
 	CRP_SMSW,  /* bits 15:0 count (Intel SDM vol. 2B, SMSW) */
 	CRP_LMSW,
 	CRP_CLTS,
+	CRP_SVM, /* 0F 01 `value`, D8h to DFh: an instruction of AMD-V, which is not there */
 	CRP_READ_EFER,
 	CRP_WRITE_EFER, /* bits 31:0 */
 	CRP_CODE, /* jump to code of the size CRP_TO32 or CRP_TO64, which long mode alone allows */

@@ -2,8 +2,8 @@
 /*
  * Programs as text: a step is [u|v]KIND[VALUE][.REGISTER], numbers hexadecimal; steps are joined by
  * commas. w0=80000011 w3= w4=  MOV to CR       r0 r3 r4  MOV from CR m=f  LMSW     c  CLTS     s
- * SMSW     E=900  write EFER     e  read EFER j=64  j=32  jump to code of that size u is for CPL 3,
- * v for virtual-8086 mode.
+ * SMSW     a=d8  VMRUN     E=900  write EFER     e  read EFER j=64  j=32  jump to code of that size
+ * u is for CPL 3, v for virtual-8086 mode.
  */
 #include "testkernel/crprog.h"
 #include "lib/fmt.h"
@@ -16,8 +16,9 @@ struct kind {
 static const struct kind kinds[CRP_KINDS] = {
 	[CRP_READ] = {'r', true, false},       [CRP_WRITE] = {'w', true, true},
 	[CRP_SMSW] = {'s', false, false},      [CRP_LMSW] = {'m', false, true},
-	[CRP_CLTS] = {'c', false, false},      [CRP_READ_EFER] = {'e', false, false},
-	[CRP_WRITE_EFER] = {'E', false, true}, [CRP_CODE] = {'j', false, true},
+	[CRP_CLTS] = {'c', false, false},      [CRP_SVM] = {'a', false, true},
+	[CRP_READ_EFER] = {'e', false, false}, [CRP_WRITE_EFER] = {'E', false, true},
+	[CRP_CODE] = {'j', false, true},
 };
 
 void crp_word(const struct crp_step *s, char *text, size_t size)

@@ -9,6 +9,7 @@
 #include "testkernel/groups.h"
 #include "testkernel/mb2.h"
 #include "testkernel/power.h"
+#include "testkernel/quirks.h"
 #include "testkernel/smp.h"
 #include "testkernel/tap.h"
 #include "x86/msr.h"
@@ -127,6 +128,7 @@ void kmain(u32 magic, const void *info)
 	smp_init();
 	note("%u CPUs, command line: %s", cpu_count, mb2.cmdline);
 	read_options();
+	quirks_init();
 	check_low_memory();
 	start_cpus();
 	run_groups();

@@ -1,16 +1,54 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a platform is known to do wrong (doc/cr-platforms.md), so that what is not known fails. The
- * table is quirks.c; each entry says on which platforms it holds, and which steps it takes out.
+ * What a platform is known to do wrong (doc/cr-platforms.md, doc/platforms.md), so that what is not
+ * known fails. The table is quirks.c; each entry says on which platforms it holds, and which steps
+ * it takes out.
  */
 #ifndef TESTKERNEL_QUIRKS_H
 #define TESTKERNEL_QUIRKS_H
 
 #include "testkernel/crprog.h"
 
+enum quirk {
+	TCG_CR0_UNCHECKED,
+	TCG_CR0_KEEPS_IGNORED,
+	TCG_CR3_UNCHECKED,
+	TCG_CR4_UNCHECKED,
+	TCG_CR8_UNCHECKED,
+	TCG_EFER_UNCHECKED,
+	TCG_CPL_BEFORE_UD,
+	TCG_PDPTE_ACCESSED,
+	TCG_MSR_UNCHECKED,
+	TCG_MTRR_UNCHECKED,
+	TCG_NO_ALIGNMENT_CHECK,
+	TCG_NO_INT1,
+	TCG_IDT_ERROR_CODE,
+	TCG_SS_KEEPS_NO_TRAP,
+	TCG_NO_PDPTE_LOADS,
+	TCG_NO_LIMIT_CHECK,
+	TCG_VMRUN_LOSES_SHADOW,
+	QUIRKS
+};
+
 /* Once, by one CPU, before any other function: finds the platform, and notes which quirks it has.
  */
 void quirks_init(void);
+
+bool quirk_here(enum quirk q);
+
+/* For a check that what the manual says does not hold: it does what this quirk says, exactly that,
+ * and the platform has it. Counted. */
+bool quirk_took(enum quirk q, bool deviation);
+
+/* For a MOV of that value to CR0 or CR4 (cr 0 or 4) that has to be #GP. Would the machine not
+ * survive that it is none? Or ended it with that vector, and the register is what the platform
+ * makes of it?
+ */
+bool quirk_fatal_cr(u32 cr, u64 value);
+bool quirk_took_cr(u32 cr, u64 value, u32 vector);
+
+/* At the end of a case: notes which quirks it met, and how often. */
+void quirks_note(void);
 
 /* A quirk here is about this step, carried out on that CPU and due to raise that vector. */
 bool quirk_excludes(const struct crm_cpu *cpu, const struct crp_step *s, u8 due);

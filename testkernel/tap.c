@@ -2,6 +2,7 @@
 #include "testkernel/tap.h"
 #include "testkernel/console.h"
 #include "testkernel/cpu.h"
+#include "testkernel/quirks.h"
 
 #define NOTES_PER_CASE 8
 
@@ -50,6 +51,7 @@ void tap(const char *f, ...)
 		failed_cases++;
 		print("# %u of %u checks failed\n", failed_checks, checks);
 	}
+	quirks_note();
 	va_start(ap, f);
 	fmt_va(text, sizeof(text), f, ap);
 	va_end(ap);

@@ -42,11 +42,16 @@ void idt_build(void)
 	}
 }
 
-void idt_load(const struct gate *table)
+void idt_load_part(const struct gate *table, u32 gates)
 {
-	struct desc_ptr p = {.limit = VEC_COUNT * sizeof(*table) - 1, .base = (uintptr_t)table};
+	struct desc_ptr p = {.limit = (u16)(gates * sizeof(*table) - 1), .base = (uintptr_t)table};
 
 	lidt(&p);
+}
+
+void idt_load(const struct gate *table)
+{
+	idt_load_part(table, VEC_COUNT);
 }
 
 void trap_hook(u8 vector, trap_fn fn)

@@ -35,6 +35,7 @@ extern struct gate idt[VEC_COUNT]; /* shared by all CPUs; a case may load a copy
 
 void idt_build(void);
 void idt_load(const struct gate *table);
+void idt_load_part(const struct gate *table, u32 gates);
 
 /* Calls fn on this CPU at each interrupt or exception `vector`, after it is counted in
  * cpu.irq_count[]; NULL: an exception nobody expects ends the run. Interrupts get their EOI after.

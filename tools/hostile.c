@@ -39,6 +39,7 @@ CASE(vmsave, "vmsave" ::"a"(scratch) : "memory")
 CASE(stgi, "stgi" ::: "memory")
 CASE(clgi, "clgi" ::: "memory")
 CASE(skinit, "skinit" ::"a"(0) : "memory")
+CASE(invlpga, "invlpga" ::"a"(0), "c"(0) : "memory")
 CASE(getsec, "getsec" ::"a"(0), "b"(0) : "memory")
 CASE(invd, "invd" ::: "memory")
 CASE(wbinvd, "wbinvd" ::: "memory")
@@ -73,18 +74,18 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
-	ENTRY(vmcall),	     ENTRY(vmcall_stats),  ENTRY(vmmcall),	ENTRY(vmlaunch),
-	ENTRY(vmresume),     ENTRY(vmxoff),	   ENTRY(vmxon),	ENTRY(vmclear),
-	ENTRY(vmptrld),	     ENTRY(vmptrst),	   ENTRY(vmread),	ENTRY(vmwrite),
-	ENTRY(invept),	     ENTRY(invvpid),	   ENTRY(vmfunc),	ENTRY(vmrun),
-	ENTRY(vmload),	     ENTRY(vmsave),	   ENTRY(stgi),		ENTRY(clgi),
-	ENTRY(skinit),	     ENTRY(getsec),	   ENTRY(invd),		ENTRY(wbinvd),
-	ENTRY(rsm),	     ENTRY(hlt),	   ENTRY(cli),		ENTRY(rdmsr_vmx),
-	ENTRY(rdmsr_absent), ENTRY(wrmsr_feature), ENTRY(wrmsr_absent), ENTRY(read_cr0),
-	ENTRY(read_cr4),     ENTRY(write_cr4),	   ENTRY(write_cr0),	ENTRY(clts),
-	ENTRY(lmsw),	     ENTRY(xsetbv),	   ENTRY(xgetbv_bad),	ENTRY(in_port),
-	ENTRY(out_power),    ENTRY(read_high),	   ENTRY(ud2),		ENTRY(int1),
-	ENTRY(int_nmi),
+	ENTRY(vmcall),	  ENTRY(vmcall_stats), ENTRY(vmmcall),	     ENTRY(vmlaunch),
+	ENTRY(vmresume),  ENTRY(vmxoff),       ENTRY(vmxon),	     ENTRY(vmclear),
+	ENTRY(vmptrld),	  ENTRY(vmptrst),      ENTRY(vmread),	     ENTRY(vmwrite),
+	ENTRY(invept),	  ENTRY(invvpid),      ENTRY(vmfunc),	     ENTRY(vmrun),
+	ENTRY(vmload),	  ENTRY(vmsave),       ENTRY(stgi),	     ENTRY(clgi),
+	ENTRY(skinit),	  ENTRY(invlpga),      ENTRY(getsec),	     ENTRY(invd),
+	ENTRY(wbinvd),	  ENTRY(rsm),	       ENTRY(hlt),	     ENTRY(cli),
+	ENTRY(rdmsr_vmx), ENTRY(rdmsr_absent), ENTRY(wrmsr_feature), ENTRY(wrmsr_absent),
+	ENTRY(read_cr0),  ENTRY(read_cr4),     ENTRY(write_cr4),     ENTRY(write_cr0),
+	ENTRY(clts),	  ENTRY(lmsw),	       ENTRY(xsetbv),	     ENTRY(xgetbv_bad),
+	ENTRY(in_port),	  ENTRY(out_power),    ENTRY(read_high),     ENTRY(ud2),
+	ENTRY(int1),	  ENTRY(int_nmi),
 };
 
 static const char *outcome(int status)

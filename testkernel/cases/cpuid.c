@@ -29,6 +29,10 @@ static struct cpuid comparable(struct cpuid c)
 		c.edx = 0; /* x2APIC ID */
 	} else if (leaf == 0x80000001) {
 		c.ecx &= ~CPUID_80000001_ECX_SVM;
+	} else if (leaf == 0x8000000a) {
+		c = (struct cpuid){0}; /* AMD-V */
+	} else if (leaf == 0x8000001e) {
+		c = (struct cpuid){0}; /* APIC ID, core and node */
 	}
 	return c;
 }
@@ -114,6 +118,14 @@ static void user(void *unused)
 	      "%lx %lx %lx %lx", e.f.gpr[RAX], e.f.gpr[RBX], e.f.gpr[RCX], e.f.gpr[RDX]);
 }
 
+static bool shows_svm(void)
+{
+	struct cpuid a = cpuid(0x8000000a, 0);
+
+	return (cpuid(0x80000001, 0).ecx & CPUID_80000001_ECX_SVM) ||
+	       (lamina_amd() && (a.eax | a.ebx | a.ecx | a.edx));
+}
+
 static void hidden(void *unused)
 {
 	bool lamina = lamina_here();
@@ -122,12 +134,15 @@ static void hidden(void *unused)
 
 	(void)unused;
 	check(!lamina || !(c.ecx & (CPUID_1_ECX_VMX | CPUID_1_ECX_SMX)), "leaf 1 ECX %x", c.ecx);
+	check(!lamina || !shows_svm(), "CPUID shows AMD-V");
 	if (!(c.ecx & CPUID_1_ECX_HYPERVISOR))
 		return;
 	memcpy(name, &hv.ebx, 4);
 	memcpy(name + 4, &hv.ecx, 4);
 	memcpy(name + 8, &hv.edx, 4);
-	check(!lamina || !strncmp(name, "Lamina", 6), "leaf 40000000h says '%s'", name);
+	/* with cpuid=native the platform's name, if it has one, is left as it is */
+	check(!lamina || !strncmp(name, "Lamina", 6) || !strcmp(name, "TCGTCGTCGTCG"),
+	      "leaf 40000000h says '%s'", name);
 	if (this_cpu()->index == 0)
 		note("hypervisor leaf: '%s', last leaf %x", name, hv.eax);
 }
@@ -135,7 +150,7 @@ static void hidden(void *unused)
 void group_cpuid(void)
 {
 	on_each_cpu(hidden, NULL);
-	tap("Lamina hides VT-x and SMX and gives its own name only");
+	tap("Lamina hides VT-x, SMX and AMD-V and gives its own name only");
 	on_each_cpu(mirrors, NULL);
 	tap("OSXSAVE and OSPKE follow CR4");
 	on_each_cpu(user, NULL);

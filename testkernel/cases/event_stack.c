@@ -9,6 +9,7 @@
 #include "testkernel/lamina.h"
 #include "testkernel/lapic.h"
 #include "testkernel/page.h"
+#include "testkernel/quirks.h"
 #include "testkernel/smp.h"
 #include "testkernel/tap.h"
 #include "testkernel/cases/event.h"
@@ -56,10 +57,11 @@ static void exceptions(u32 cpl)
 	static const struct exec plain;
 	u64 absent = window_map(1, 0, 0);
 	struct exec load = {.f.gpr[RSI] = absent};
+	bool no_int1 = quirk_took(TCG_NO_INT1, true);
 
 	arrives(cpl, plain, &snip_ud2, VECTOR_UD, 0, 0, 0);
 	arrives(cpl, plain, &snip_int3, VECTOR_BP, 0, 1, 0);
-	arrives(cpl, plain, &snip_icebp, VECTOR_DB, 0, 1, 0);
+	arrives(cpl, plain, &snip_icebp, no_int1 ? VECTOR_UD : VECTOR_DB, 0, !no_int1, 0);
 	arrives(cpl, plain, &snip_int_soft, VEC_SOFT, 0, 2, 0);
 	arrives(cpl, plain, &snip_div, VECTOR_DE, 0, 0, 0);
 	arrives(cpl, load, &snip_load64, VECTOR_PF, cpl ? 4 : 0, 0, absent);

@@ -5,7 +5,6 @@
  */
 #include "testkernel/cases/model.h"
 #include "testkernel/groups.h"
-#include "testkernel/quirks.h"
 #include "testkernel/smp.h"
 #include "testkernel/tap.h"
 #include "lib/fmt.h"
@@ -175,7 +174,6 @@ static void register_changes(const struct model_mode *m, u8 cr)
 void group_model(void)
 {
 	crx_init();
-	quirks_init();
 	for (u32 i = 0; i < MODEL_MODES; i++) {
 		register_changes(&model_modes[i], 0);
 		register_changes(&model_modes[i], 4);

@@ -36,6 +36,19 @@ void model_on_all(work_fn fn);
 /* Checks and notes what the tallies say; returns how many checks each CPU did. */
 u32 model_report(const char *what);
 
+/* What a CPU is to do in model_in_modes(). */
+struct model_job {
+	const struct model_mode *mode;
+	u8 ring; /* CRX_KERNEL .. */
+	bool filled;
+};
+
+extern struct model_job model_job;
+
+/* Runs fn on all CPUs for each mode that has the ring, the other bits clear and then set; checks as
+ * model_report(), and returns what that does. */
+u32 model_in_modes(u8 ring, work_fn fn, const char *name);
+
 /* CPL 3 and virtual-8086 mode. */
 void model_privileges(void);
 

@@ -12,11 +12,7 @@
 /* CR2 and CR8 are not the model's. */
 static const u8 numbers[] = {0, 1, 3, 4, 5, 6, 7};
 
-static struct job {
-	const struct model_mode *mode;
-	u8 ring;
-	bool filled;
-} job;
+struct model_job model_job;
 
 static struct crp programs[MAX_CPUS];
 
@@ -35,19 +31,20 @@ static void accesses(void *unused)
 
 	(void)unused;
 	crp_init(p);
-	base = model_base(p, job.mode, job.filled);
+	base = model_base(p, model_job.mode, model_job.filled);
 	t->stuck |= !crp_route(p, &base);
 	for (u32 i = 0; i < ARRAY_SIZE(numbers); i++) {
 		u8 cr = numbers[i];
 		u64 value = cr == 3 ? base.cr3 : base.cr[cr == 4].hw;
 
-		count(p, t, (struct crp_step){CRP_READ, cr, job.ring, 0, 0});
-		count(p, t, (struct crp_step){CRP_WRITE, cr, job.ring, 0, value});
+		count(p, t, (struct crp_step){CRP_READ, cr, model_job.ring, 0, 0});
+		count(p, t, (struct crp_step){CRP_WRITE, cr, model_job.ring, 0, value});
 	}
 	for (u32 i = 0; i < 16; i++)
-		count(p, t, (struct crp_step){CRP_LMSW, 0, job.ring, 0, base.cr[0].hw ^ i << 1});
-	count(p, t, (struct crp_step){CRP_CLTS, 0, job.ring, 0, 0});
-	count(p, t, (struct crp_step){CRP_SMSW, 0, job.ring, 0, 0});
+		count(p, t,
+		      (struct crp_step){CRP_LMSW, 0, model_job.ring, 0, base.cr[0].hw ^ i << 1});
+	count(p, t, (struct crp_step){CRP_CLTS, 0, model_job.ring, 0, 0});
+	count(p, t, (struct crp_step){CRP_SMSW, 0, model_job.ring, 0, 0});
 	count(p, t, (struct crp_step){CRP_READ, 0, CRX_KERNEL, 0, 0});
 	t->left_out += p->left_out;
 	if (!crp_run(p, &w))
@@ -79,7 +76,7 @@ static void operands(void *unused)
 
 	(void)unused;
 	crp_init(p);
-	base = model_base(p, job.mode, job.filled);
+	base = model_base(p, model_job.mode, model_job.filled);
 	for (u8 reg = 0; reg < (base.cs_l ? 16 : 8); reg++) {
 		crp_start(p);
 		t->stuck |= !crp_route(p, &base);
@@ -90,8 +87,7 @@ static void operands(void *unused)
 	}
 }
 
-/* In all modes but those without the ring. */
-static u32 in_modes(u8 ring, work_fn fn, const char *name)
+u32 model_in_modes(u8 ring, work_fn fn, const char *name)
 {
 	memset(model_tally, 0, sizeof(model_tally));
 	for (u32 i = 0; i < MODEL_MODES; i++) {
@@ -102,7 +98,7 @@ static u32 in_modes(u8 ring, work_fn fn, const char *name)
 		if (ring == CRX_V86 && (m->cr0 & CR0_PG) && m->efer)
 			continue;
 		for (u32 filled = 0; filled < 2; filled++) {
-			job = (struct job){m, ring, filled};
+			model_job = (struct model_job){m, ring, filled};
 			model_on_all(fn);
 		}
 	}
@@ -111,14 +107,14 @@ static u32 in_modes(u8 ring, work_fn fn, const char *name)
 
 static void in_ring(u8 ring, const char *name)
 {
-	u32 n = in_modes(ring, accesses, name);
+	u32 n = model_in_modes(ring, accesses, name);
 
 	tap("%s: %u accesses in all modes agree with the model", name, n);
 }
 
 void model_privileges(void)
 {
-	u32 n = in_modes(CRX_KERNEL, operands, "operands");
+	u32 n = model_in_modes(CRX_KERNEL, operands, "operands");
 
 	tap("%u accesses with all registers as operand, in all modes, agree with the model", n);
 	in_ring(CRX_KERNEL, "CPL 0");

@@ -12,7 +12,6 @@
 #include "testkernel/groups.h"
 #include "testkernel/lamina.h"
 #include "testkernel/mb2.h"
-#include "testkernel/quirks.h"
 #include "testkernel/smp.h"
 #include "testkernel/tap.h"
 #include "lib/string.h"
@@ -236,7 +235,6 @@ void group_storm(void)
 	char text[1024];
 
 	crx_init();
-	quirks_init();
 	job.lamina = lamina_here();
 	job.seed = option("seed", SEED);
 	job.rounds = (u32)option("rounds", ROUNDS);
