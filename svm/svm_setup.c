@@ -70,10 +70,12 @@ static void setup_controls(struct vcpu *v)
 	vmcb_write(v, VMCB_CLEAN, 0);
 }
 
-/* The PAT for nested leaves; the guest has its own in the VMCB (AMD APM vol. 2, 15.25.2). */
+/* The PAT for nested leaves; the guest has its own in the VMCB (AMD APM vol. 2, 15.25.2), but on
+ * QEMU, where memory has no types: there is one for both. */
 static void setup_host(struct vcpu *v)
 {
-	wrmsr(MSR_PAT, NPT_PAT);
+	if (!svm_caps.tcg)
+		wrmsr(MSR_PAT, NPT_PAT);
 	vmsave(svm_of(v)->host_pa);
 }
 
