@@ -4,14 +4,16 @@
  * a TCP port whose number the command finds in CONSOLE_PORT, shows what comes, and sends what is
  * typed.
  *
- * console [--type] [--log FILE] [--timeout SECONDS] [--after MS] [--stage NAME=PREFIX]...
- *         [--last PREFIX] [--end TEXT] -- COMMAND...
+ * console [--type] [--log FILE] [--times FILE] [--timeout SECONDS] [--after MS]
+ *         [--stage NAME=PREFIX]... [--last PREFIX] [--end TEXT] -- COMMAND...
  *
  * --type: the terminal's input goes to the machine; Ctrl-] ends it. --stage: when the first line
  * comes that starts with PREFIX, a line with NAME and the time since the start goes before it
- * (--after: milliseconds that went by before). --last: some seconds after a line with this PREFIX,
- * end it. --end: end it as soon as TEXT has come, wherever in a line. Exit codes: 0 the command
- * ended, 1 an error, 2 ended by Ctrl-], 3 by the time limit, 4 by --last, 5 by --end.
+ * (--after: milliseconds that went by before); --times: the file gets a line with NAME, the seconds
+ * since the start, and those of processor time that the command took. --last: some seconds after a
+ * line with this PREFIX, end it. --end: end it as soon as TEXT has come, wherever in a line. Exit
+ * codes: 0 the command ended, 1 an error, 2 ended by Ctrl-], 3 by the time limit, 4 by --last, 5 by
+ * --end.
  *
  * What ends by --end gets SIGINT first, at which Bochs tells its tick.
  */
@@ -47,7 +49,8 @@ struct stage {
 
 static struct stage stages[MAX_STAGES];
 static size_t n_stages;
-static FILE *log_file;
+static FILE *log_file, *times_file;
+static pid_t command;
 static struct termios tty_before;
 static bool tty_changed;
 static struct timespec start;
@@ -72,9 +75,15 @@ _Noreturn static void die(const char *what)
 
 _Noreturn static void usage(void)
 {
-	fprintf(stderr, "usage: console [--type] [--log FILE] [--timeout SECONDS] [--after MS] "
-			"[--stage NAME=PREFIX]... [--last PREFIX] [--end TEXT] -- COMMAND...\n");
+	fprintf(stderr, "usage: console [--type] [--log FILE] [--times FILE] [--timeout SECONDS] "
+			"[--after MS] [--stage NAME=PREFIX]... [--last PREFIX] [--end TEXT] -- "
+			"COMMAND...\n");
 	exit(ERROR);
+}
+
+static double seconds(struct timespec t)
+{
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static double elapsed(void)
@@ -82,7 +91,18 @@ static double elapsed(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - start.tv_sec) + (double)(now.tv_nsec - start.tv_nsec) / 1e9;
+	return seconds(now) - seconds(start);
+}
+
+/* Processor time of all threads of the command. */
+static double command_seconds(void)
+{
+	struct timespec t = {0};
+	clockid_t clock;
+
+	if (clock_getcpuclockid(command, &clock) || clock_gettime(clock, &t))
+		die("the command's processor time");
+	return seconds(t);
 }
 
 static void tty_raw(void)
@@ -104,6 +124,8 @@ static void announce(struct stage *s)
 	const char *on = isatty(1) ? "\033[36m" : "", *off = isatty(1) ? "\033[0m" : "";
 
 	s->seen = true;
+	if (s->name && times_file)
+		fprintf(times_file, "%s %.3f %.3f\n", s->name, elapsed(), command_seconds());
 	if (s->name) {
 		printf("%s[%7.1fs]%s %s\n", on, before + elapsed(), off, s->name);
 	} else {
@@ -213,16 +235,17 @@ static bool type(int line)
 	return write(line, keys, (size_t)n) == n || errno == EAGAIN;
 }
 
-static bool has_ended(pid_t pid)
+static bool has_ended(void)
 {
 	siginfo_t info = {.si_pid = 0};
 
-	return !waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid == pid;
+	return !waitid(P_PID, (id_t)command, &info, WEXITED | WNOHANG | WNOWAIT) &&
+	       info.si_pid == command;
 }
 
 /* Carries bytes until the machine ends (its line closes, or it never opened one), or someone ends
  * it. */
-static int carry(int listener, pid_t pid, bool typing)
+static int carry(int listener, bool typing)
 {
 	struct pollfd p[2] = {{.fd = listener, .events = POLLIN},
 			      {.fd = typing ? 0 : -1, .events = POLLIN}};
@@ -244,7 +267,7 @@ static int carry(int listener, pid_t pid, bool typing)
 			show(buf, (size_t)n);
 			if (end_seen)
 				return BY_END;
-		} else if (line < 0 && has_ended(pid)) {
+		} else if (line < 0 && has_ended()) {
 			return ENDED;
 		}
 		if (p[1].revents && line >= 0 && !type(line))
@@ -269,13 +292,22 @@ static void add_named_stage(char *arg)
 	add_stage(arg, eq + 1);
 }
 
+static FILE *create(const char *name)
+{
+	FILE *f = fopen(name, "w");
+
+	if (!f)
+		die(name);
+	return f;
+}
+
 /* Takes one option with a value. */
 static void option(const char *name, char *arg)
 {
 	if (!strcmp(name, "--log")) {
-		log_file = fopen(arg, "w");
-		if (!log_file)
-			die(arg);
+		log_file = create(arg);
+	} else if (!strcmp(name, "--times")) {
+		times_file = create(arg);
 	} else if (!strcmp(name, "--timeout")) {
 		deadline = atof(arg);
 	} else if (!strcmp(name, "--after")) {
@@ -295,7 +327,6 @@ int main(int argc, char **argv)
 {
 	bool typing = false;
 	int listener, how, i;
-	pid_t pid;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (i = 1; i < argc && strcmp(argv[i], "--"); i++) {
@@ -312,20 +343,20 @@ int main(int argc, char **argv)
 		usage();
 	signal(SIGPIPE, SIG_IGN);
 	listener = listen_anywhere();
-	pid = start_command(argv + i + 1);
-	if (pid < 0)
+	command = start_command(argv + i + 1);
+	if (command < 0)
 		die(argv[i + 1]);
 	if (typing)
 		tty_raw();
-	how = carry(listener, pid, typing);
+	how = carry(listener, typing);
 	if (how == BY_END) {
-		kill(pid, SIGINT);
-		for (i = 0; i < GRACE && !has_ended(pid); i++)
+		kill(command, SIGINT);
+		for (i = 0; i < GRACE && !has_ended(); i++)
 			poll(NULL, 0, POLL_MS);
 	}
 	if (how != ENDED)
-		kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+		kill(command, SIGKILL);
+	waitpid(command, NULL, 0);
 	tty_restore();
 	return how;
 }

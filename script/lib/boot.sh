@@ -114,12 +114,23 @@ disk_on_lamina() {
 	grub_image "$1/lamina.img" "$1/lamina.cfg" "lamina.elf=$build/lamina.elf" ${4:+"$4"}
 }
 
+# testkernel_disk DIR WORDS: DIR/testkernel.img, a disk that starts the test kernel with this command line
+testkernel_disk() {
+	{
+		grub_head
+		echo "multiboot2 /testkernel.elf $2"
+		echo "boot"
+	} >"$1/testkernel.cfg"
+	grub_image "$1/testkernel.img" "$1/testkernel.cfg" "testkernel.elf=$build/testkernel.elf"
+}
+
 # qemu_command: the same for QEMU's own emulation (TCG): a command. $CONSOLE_PORT is for the shell that runs
-# it. A socket per CPU, as systems that read the MP tables find no other. qemu_words: more of QEMU's options.
+# it. A socket per CPU, as systems that read the MP tables find no other. The variable qemu_words: more of QEMU's
+# options; icount, if set, makes its clock count instructions, 4 ns each, for one CPU.
 qemu_command() {
 	# shellcheck disable=SC2016
-	printf 'exec qemu-system-x86_64 -accel tcg -cpu %s -smp %s,sockets=%s,cores=1,threads=1 -m %s' \
-		"${model#qemu:}" "$cpus" "$cpus" "$memory"
+	printf 'exec qemu-system-x86_64 -accel tcg%s -cpu %s -smp %s,sockets=%s,cores=1,threads=1 -m %s' \
+		"${icount:+,thread=single -icount shift=2,sleep=off}" "${model#qemu:}" "$cpus" "$cpus" "$memory"
 	# shellcheck disable=SC2016
 	printf ' -display none -no-reboot -serial tcp:localhost:$CONSOLE_PORT'
 	[ -z "${com2:-}" ] || printf ' -serial file:%s' "$com2"
@@ -149,14 +160,16 @@ machine_command() {
 	esac
 }
 
-# emulate DIR SECONDS [TEXT]: runs the machine that the variables describe until it ends or says TEXT, at most so
-# long. Its console is in DIR/serial.txt, what the emulator says in DIR/bochs.txt or qemu.txt. Returns what the console
-# does: 0 it ended, 3 the time was up, 4 it panicked, 5 it said TEXT.
+# emulate DIR SECONDS [OPTION]...: runs the machine that the variables describe until it ends, at most so long. The
+# options are for tools/console.c (--end TEXT: until it says TEXT). Its console is in DIR/serial.txt, what the emulator
+# says in DIR/bochs.txt or qemu.txt. Returns what the console does: 0 it ended, 3 the time was up, 4 it panicked, 5 it
+# said TEXT.
 emulate() {
-	how=0
-	(cd "$1" && "$build/console" --log serial.raw --timeout "$2" --last 'lamina: PANIC' ${3:+--end "$3"} -- \
-		sh -c "$(machine_command "$1")") >/dev/null || how=$?
-	tr -d '\r' <"$1/serial.raw" >"$1/serial.txt"
-	rm -f "$1"/*.img
+	run_dir=$1 run_limit=$2 how=0
+	shift 2
+	(cd "$run_dir" && "$build/console" --log serial.raw --timeout "$run_limit" --last 'lamina: PANIC' "$@" -- \
+		sh -c "$(machine_command "$run_dir")") >/dev/null || how=$?
+	tr -d '\r' <"$run_dir/serial.raw" >"$run_dir/serial.txt"
+	rm -f "$run_dir"/*.img
 	return $how
 }

@@ -29,7 +29,7 @@ boot() {
 	how=0
 	times >"$work/times"
 	before=$(used_tenths)
-	emulate "$work/$sub" "$limit" "$end_text" || how=$?
+	emulate "$work/$sub" "$limit" ${end_text:+--end "$end_text"} || how=$?
 	times >"$work/times"
 	tenths=$(($(used_tenths) - before))
 	case $how in
@@ -67,13 +67,7 @@ images_alive() {
 
 # the test kernel on a disk of its own: bare, or as the guest of a CD with Lamina
 images_testkernel() {
-	{
-		grub_head
-		echo "multiboot2 /testkernel.elf $tk"
-		echo "boot"
-	} >"$work/$sub/testkernel.cfg"
-	grub_image "$work/$sub/testkernel.img" "$work/$sub/testkernel.cfg" \
-		"testkernel.elf=$build/testkernel.elf"
+	testkernel_disk "$work/$sub" "$tk"
 	hd=$work/$sub/testkernel.img
 	[ "$sub" = bare ] || {
 		disk_on_lamina "$work/$sub" "guest=bios drive=hd0 $*"

@@ -3,6 +3,7 @@
  * What instructions that may exit cost the guest, in TSC ticks: the median of many, less the cost
  * of measuring. Exact on an emulator whose clock counts instructions.
  */
+#include "testkernel/lapic.h"
 #include "testkernel/asm.h"
 #include "testkernel/groups.h"
 #include "testkernel/tap.h"
@@ -47,6 +48,12 @@ static void bench_cr0_ne(void)
 	write_cr0(read_cr0() ^ CR0_NE);
 }
 
+/* With nothing in service it does nothing. */
+static void bench_eoi(void)
+{
+	lapic_write(APIC_EOI, 0);
+}
+
 /* Ticks of CALLS calls. */
 static u64 median(void (*fn)(void))
 {
@@ -73,7 +80,7 @@ void group_bench(void)
 		void (*fn)(void);
 	} list[] = {
 		{"cpuid", bench_cpuid},	  {"rdmsr", bench_rdmsr},   {"mtrr", bench_mtrr},
-		{"xsetbv", bench_xsetbv}, {"cr0-ne", bench_cr0_ne},
+		{"xsetbv", bench_xsetbv}, {"cr0-ne", bench_cr0_ne}, {"eoi", bench_eoi},
 	};
 	u64 empty = median(nothing), cr0 = read_cr0(), mtrr = rdmsr(MSR_MTRR_DEF_TYPE);
 
