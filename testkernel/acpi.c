@@ -10,7 +10,9 @@
 struct table { /* every ACPI table starts so */
 	char signature[4];
 	u32 length;
-	u8 rest[28];
+	u8 revision, checksum;
+	char oem[6];
+	u8 rest[20];
 };
 
 struct acpi acpi;
@@ -65,6 +67,7 @@ bool acpi_init(const void *rsdp)
 	if (!rsdp)
 		return false;
 	rsdt = (const void *)(uintptr_t)get32((const u8 *)rsdp + 16);
+	memcpy(acpi.oem, rsdt->oem, sizeof(acpi.oem));
 	madt = find(rsdt, "APIC");
 	fadt = find(rsdt, "FACP");
 	if (!madt)

@@ -10,6 +10,7 @@ struct acpi {
 	u32 cpus;	       /* enabled CPUs found, at most MAX_CPUS kept */
 	u32 apic_id[MAX_CPUS]; /* in the order of the MADT */
 	u16 pm1a_cnt;	       /* port, 0: none */
+	char oem[6];	       /* who made the tables, not terminated */
 };
 
 extern struct acpi acpi;

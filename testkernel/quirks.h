@@ -27,6 +27,20 @@ enum quirk {
 	TCG_NO_PDPTE_LOADS,
 	TCG_NO_LIMIT_CHECK,
 	TCG_VMRUN_LOSES_SHADOW,
+	TCG_LMSW_SELECTIVE,
+	TCG_UPPER_HALF,
+	TCG_EXIT_LME,
+	TCG_SKINIT,
+	TCG_SVM_V86,
+	TCG_VMRUN_ADDRESS,
+	BOCHS_LMSW_SELECTIVE,
+	BOCHS_SELECTIVE_STORED,
+	BOCHS_GUEST_PAGED_REAL,
+	BOCHS_AMD_TSS16,
+	BOCHS_EARLY_LMA,
+	BOCHS_VMRUN_CS_L_D,
+	BOCHS_VMRUN_CR3,
+	BOCHS_VMRUN_LME_PE,
 	QUIRKS
 };
 
@@ -52,6 +66,10 @@ void quirks_note(void);
 
 /* A quirk here is about this step, carried out on that CPU and due to raise that vector. */
 bool quirk_excludes(const struct crm_cpu *cpu, const struct crp_step *s, u8 due);
+
+/* The same for an access of a guest of this kernel, which is due to end so. */
+bool quirk_excludes_in_guest(const struct crm_cpu *cpu, const struct crm_insn *i,
+			     const struct crm_result *due);
 
 /* Bits that the platform itself sets in PDPTEs in memory. */
 u64 quirk_pdpte_bits(void);

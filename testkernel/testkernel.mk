@@ -4,7 +4,7 @@
 
 TESTKERNEL_OPTIONS ?=
 TK_SRC := $(wildcard testkernel/*.c testkernel/cases/*.c testkernel/l1/*.c crmodel/*.c) lib/fmt.c \
-	lib/string.c lib/mem_map.c
+	lib/insn.c lib/insn_class.c lib/string.c lib/mem_map.c
 TK_ASM := $(wildcard testkernel/*.S testkernel/cases/*.S testkernel/l1/*.S)
 TK_OBJ := $(TK_SRC:%.c=$(BUILD)/tk/%.o) $(TK_ASM:%.S=$(BUILD)/tk/%.S.o)
 TK_CFLAGS := $(FREESTANDING) $(WARN) -m64 -mcmodel=small -O2 -g -I. -Iinclude

@@ -189,7 +189,7 @@ static void vmxon_checks(void *unused)
 	u32 v;
 
 	(void)unused;
-	l1_disable();
+	l1->disable();
 	cr0 = read_cr0();
 	cr4 = read_cr4();
 	v = try_vmxon(0);
@@ -201,7 +201,7 @@ static void vmxon_checks(void *unused)
 	v = try_vmxon(0);
 	check(v == VECTOR_GP, "VMXON with CR0.NE = 0: vector %u", v);
 	write_cr0(cr0);
-	l1_enable();
+	l1->enable();
 	v = exec_acd(0, &snip_mov_to_cr4, read_cr4() & ~CR4_VMXE, 0, 0);
 	check(v == VECTOR_GP && (read_cr4() & CR4_VMXE),
 	      "CR4.VMXE := 0 in VMX operation: vector %u", v);
@@ -212,6 +212,7 @@ static void vmxon_checks(void *unused)
 
 void level1_vmx(void)
 {
+	level1_numbers(level1_vmx_numbers, level1_vmx_number_count);
 	on_each_cpu(vmxon_checks, NULL);
 	tap("vmxon: needs VMXE, NE and CPL 0, and keeps VMXE and NE (F1, F2, F8)");
 	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {

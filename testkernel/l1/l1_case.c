@@ -33,7 +33,7 @@ static void limits(struct crm_limits *l0, struct crm_limits *l4)
 {
 	struct crm_cpu cpu;
 
-	l1_limits(&cpu);
+	l1->limits(&cpu);
 	*l0 = cpu.limits[CRM_CR0];
 	*l4 = cpu.limits[CRM_CR4];
 }
@@ -125,7 +125,7 @@ static u64 few_bits(u64 *seed, enum crm_name name)
 
 static u64 random_mask(u64 *seed, enum crm_name name)
 {
-	u64 forced = name == CRM_CR0 ? CR0_NE : CR4_VMXE;
+	u64 forced = l1_forced(name);
 
 	switch (next(seed) % 8) {
 	case 0: return 0;
@@ -144,7 +144,7 @@ static u64 random_shadow(u64 *seed, enum crm_name name, u64 hw)
 {
 	switch (next(seed) % 4) {
 	case 0: return hw;
-	case 1: return hw & ~(name == CRM_CR0 ? CR0_NE : CR4_VMXE);
+	case 1: return hw & ~l1_forced(name);
 	case 2: return hw ^ few_bits(seed, name);
 	default: return random_bits(seed, name);
 	}
@@ -251,12 +251,24 @@ static void random_access(struct l1_case *c, u64 *seed)
 		c->value = next(seed);
 }
 
+/* In half of the cases nothing is owned, and the intercepts are any. */
+static void random_traps(struct l1_case *c, u64 *seed)
+{
+	if (one_in(seed, 2))
+		return;
+	c->traps = one_in(seed, 4) ? L1_SELECTIVE : next(seed) % L1_TRAPS;
+	for (u32 i = 0; i < CRM_CRS; i++)
+		c->cr[i].owned = 0;
+}
+
 void l1_random(struct l1_case *c, u64 *seed)
 {
 	l1_plain(c, (enum l2_mode)(next(seed) % L2_MODES));
 	if (c->mode != L2_REAL && one_in(seed, 8))
 		c->cpl = 3;
 	random_registers(c, seed);
+	if (l1 == &l1_svm)
+		random_traps(c, seed);
 	random_access(c, seed);
 }
 
@@ -279,6 +291,8 @@ void l1_print(const struct l1_case *c)
 	      (u32)c->mem, c->value);
 	print_cr("CR0", &c->cr[CRM_CR0]);
 	print_cr("CR4", &c->cr[CRM_CR4]);
+	if (l1 == &l1_svm)
+		print("#   intercepts %x, besides those of owned bits\n", (u32)c->traps);
 	print("#   again: level1=");
 	for (size_t i = 0; i < L1_CASE_WORDS; i++)
 		print("%s0x%lx", i ? "," : "", word[i]);
@@ -296,5 +310,5 @@ bool l1_parse(const char *text, struct l1_case *c)
 		text++;
 	}
 	return c->mode < L2_MODES && c->op <= CRM_SMSW && c->num < 16 && c->gpr < 16 &&
-	       l1_enterable(c);
+	       c->traps < L1_TRAPS && l1_enterable(c);
 }

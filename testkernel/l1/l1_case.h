@@ -31,6 +31,17 @@ struct l1_case {
 	u64 cr3_low; /* bits 11:0 of CR3 */
 	u64 efer;
 	u64 pdpte; /* bits 11:9 of the four PDPTEs in memory; bit 3: entry bits 5:4 is invalid */
+	u64 traps; /* AMD-V: enum l1_trap, or'ed: intercepts besides those that cr[] asks for */
+};
+
+/* The intercepts of AMD-V. Those that the owned bits ask for are set anyway. */
+enum l1_trap {
+	L1_READ_CR0 = 1,
+	L1_WRITE_CR0 = 2,
+	L1_SELECTIVE = 4,
+	L1_READ_CR4 = 8,
+	L1_WRITE_CR4 = 16,
+	L1_TRAPS = 32 /* combinations */
 };
 
 #define L1_CASE_WORDS (sizeof(struct l1_case) / sizeof(u64))
@@ -39,7 +50,8 @@ struct l1_case {
  * (doc/cr-platforms.md). */
 enum l1_oddity {
 	L1_SPARE_RELOAD = 1, /* PDPTEs were loaded though nothing asked for it */
-	L1_REAL_ERROR = 2    /* #GP of real mode was reported with an error code, 0 */
+	L1_REAL_ERROR = 2,   /* #GP of real mode was reported with an error code, 0 */
+	L1_EARLY_LMA = 4     /* EFER.LMA was changed though the write of CR0.PG exited */
 };
 
 struct l1_result {
@@ -47,6 +59,7 @@ struct l1_result {
 	struct l2 after;
 	struct l2_exit x;
 	u64 value;	   /* read by the instruction, or after it by MOV from the same register */
+	bool left_out;	   /* not run, because of a quirk of the platform (quirks.h) */
 	const char *wrong; /* NULL: all is as it must be; else what differs, */
 	u64 want, got;	   /*   and how */
 	u32 odd;	   /* enum l1_oddity, or'ed */
@@ -55,7 +68,8 @@ struct l1_result {
 /* The case's registers are such that an entry accepts them and the guest can run. */
 bool l1_enterable(const struct l1_case *c);
 
-/* Runs it on this CPU and compares. */
+/* Runs it on this CPU and compares; but for a case that is left out, of which only `due` is told.
+ */
 void l1_try(const struct l1_case *c, struct l1_result *r);
 
 /* The CPU of the model in this state. */

@@ -187,6 +187,17 @@ static void build_segments(const struct l1_case *c, struct l2 *g)
 		.sel = TK_TSS, .limit = TSS_LIMIT, .ar = c->tss16 ? AR_TSS16 : AR_TSS32};
 }
 
+void l2_traps(const struct l1_case *c, struct crm_intercepts traps[CRM_CRS])
+{
+	for (u32 i = 0; i < CRM_CRS; i++)
+		traps[i] = crm_svm_intercepts((enum crm_name)i, &c->cr[i]);
+	traps[CRM_CR0].read |= (c->traps & L1_READ_CR0) != 0;
+	traps[CRM_CR0].write |= (c->traps & L1_WRITE_CR0) != 0;
+	traps[CRM_CR0].selective |= (c->traps & L1_SELECTIVE) != 0;
+	traps[CRM_CR4].read |= (c->traps & L1_READ_CR4) != 0;
+	traps[CRM_CR4].write |= (c->traps & L1_WRITE_CR4) != 0;
+}
+
 void l2_build(const struct l1_case *c, struct l2 *g)
 {
 	bool segmented = c->mode == L2_REAL || c->mode == L2_V86;
@@ -199,6 +210,7 @@ void l2_build(const struct l1_case *c, struct l2 *g)
 	g->rflags = RFLAGS_FIXED | (c->mode == L2_V86 ? RFLAGS_VM : 0);
 	g->cr[CRM_CR0] = c->cr[CRM_CR0];
 	g->cr[CRM_CR4] = c->cr[CRM_CR4];
+	l2_traps(c, g->traps);
 	g->efer = c->efer;
 	g->ia32e = c->efer & EFER_LMA;
 	build_segments(c, g);

@@ -21,12 +21,15 @@ void l2_pdptes(const struct l1_case *c, u64 pdpte[4]);
 /* The source operand of a write: the case's value, which for CR3 is what to change of its value. */
 u64 l2_operand(const struct l1_case *c);
 
+/* AMD-V's intercepts. */
+void l2_traps(const struct l1_case *c, struct crm_intercepts traps[CRM_CRS]);
+
 /* Once, on CPU 0. */
 void l2_init(void);
 
-/* Puts the access, for writes a MOV from the same register to *back, and VMCALL at the code;
- * returns the length of the access, and in *total that of it and the MOV, bytes. *back is 16 if
- * there is no MOV. */
+/* Puts the access, for writes a MOV from the same register to *back, and VMCALL (AMD-V: VMMCALL) at
+ * the code; returns the length of the access, and in *total that of it and the MOV, bytes. *back is
+ * 16 if there is no MOV; so it is if it would exit. */
 u32 l2_code(const struct l1_case *c, u32 *total, u32 *back);
 
 #endif

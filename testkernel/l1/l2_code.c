@@ -85,6 +85,20 @@ static void access(const struct l1_case *c, struct code *o)
 	}
 }
 
+/* A write that can be read back without an exit. */
+static bool reads_back(const struct l1_case *c)
+{
+	struct crm_intercepts traps[CRM_CRS];
+	bool mov = c->op == CRM_MOV_TO;
+
+	if (!mov && c->op != CRM_LMSW && c->op != CRM_CLTS)
+		return false;
+	l2_traps(c, traps);
+	if (l1 != &l1_svm || (mov && c->num != 0 && c->num != 4))
+		return true;
+	return !traps[mov && c->num == 4 ? CRM_CR4 : CRM_CR0].read;
+}
+
 u32 l2_code(const struct l1_case *c, u32 *total, u32 *back)
 {
 	struct code o = {.p = (u8 *)(uintptr_t)(l2_area(c) + L2_CODE)};
@@ -93,14 +107,13 @@ u32 l2_code(const struct l1_case *c, u32 *total, u32 *back)
 	*back = 16;
 	access(c, &o);
 	length = o.n;
-	if (c->op == CRM_MOV_TO || c->op == CRM_LMSW || c->op == CRM_CLTS) {
+	if (reads_back(c)) {
 		*back = c->gpr == RBX ? RCX : RBX;
 		mov_cr(&o, MOV_FROM_CR, c->op == CRM_MOV_TO ? c->num : 0, *back);
 	}
 	*total = o.n;
-	byte(&o, 0x0f);
-	byte(&o, 0x01);
-	byte(&o, 0xc1); /* VMCALL */
+	for (u32 i = 0; i < sizeof(l1->call); i++)
+		byte(&o, l1->call[i]);
 	if (c->mem && c->op == CRM_LMSW)
 		*(u16 *)(uintptr_t)(l2_area(c) + L2_DATA) = (u16)c->value;
 	return length;

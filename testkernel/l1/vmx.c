@@ -29,9 +29,7 @@ u32 vmx_enter(u64 gpr[16], u32 launched);
 extern const u8 vmx_exit[];
 
 static struct vmx_cpu vmx_cpus[MAX_CPUS];
-static u64 ept_pml4[512] __attribute__((aligned(4096)));
-static u64 ept_pdpt[512] __attribute__((aligned(4096)));
-static u64 ept_pd[4 * 512] __attribute__((aligned(4096)));
+static u64 ept_root;
 static u8 msr_bitmap[PAGE_SIZE] __attribute__((aligned(4096)));
 
 static struct vmx_cpu *this_vmx(void)
@@ -52,17 +50,7 @@ static bool allowed(u32 msr, u64 wanted)
 	return !(wanted & ~(rdmsr(msr) >> 32));
 }
 
-/* 4 GiB, one to one. */
-static void build_ept(void)
-{
-	ept_pml4[0] = (uintptr_t)ept_pdpt | EPT_RWX;
-	for (u64 i = 0; i < 4; i++)
-		ept_pdpt[i] = (uintptr_t)&ept_pd[512 * i] | EPT_RWX;
-	for (u64 i = 0; i < ARRAY_SIZE(ept_pd); i++)
-		ept_pd[i] = i * PAGE_2M | EPT_RWX | EPT_WB | EPT_LARGE;
-}
-
-const char *l1_init(void)
+static const char *init(void)
 {
 	const u64 ept = EPT_CAP_WALK4 | EPT_CAP_WB | EPT_CAP_2M;
 	u64 lock;
@@ -77,7 +65,7 @@ const char *l1_init(void)
 	    !allowed(MSR_VMX_PROCBASED2, PROC2_EPT | PROC2_UNRESTRICTED) ||
 	    (rdmsr(MSR_VMX_EPT_VPID_CAP) & ept) != ept)
 		return "needs VT-x with EPT and unrestricted guest";
-	build_ept();
+	ept_root = l1_slat(EPT_RWX, EPT_RWX | EPT_WB | EPT_LARGE);
 	return NULL;
 }
 
@@ -103,7 +91,7 @@ static void set_controls(void)
 	vmwrite(ENTRY_LOAD_COUNT, 0);
 	vmwrite(ENTRY_INTERRUPTION, 0);
 	vmwrite(MSR_BITMAP, (uintptr_t)msr_bitmap);
-	vmwrite(EPT_POINTER, (uintptr_t)ept_pml4 | EPTP_4LVL | EPTP_WB);
+	vmwrite(EPT_POINTER, ept_root | EPTP_4LVL | EPTP_WB);
 	vmwrite(TSC_OFFSET, 0);
 	vmwrite(VMCS_LINK, ~0ULL);
 }
@@ -135,7 +123,7 @@ static void set_host(void)
 	vmwrite(HOST_RIP, (uintptr_t)vmx_exit);
 }
 
-void l1_enable(void)
+static void enable(void)
 {
 	struct vmx_cpu *v = this_vmx();
 	u32 revision = (u32)rdmsr(MSR_VMX_BASIC) & 0x7fffffff;
@@ -168,7 +156,7 @@ static void reload_tables(void)
 	idt_load(idt);
 }
 
-void l1_disable(void)
+static void disable(void)
 {
 	vmclear(HPA((uintptr_t)this_vmx()->vmcs));
 	vmxoff();
@@ -286,13 +274,13 @@ void vmx_run(struct l2 *g, struct l2_exit *x)
 	cache_bits(v->host_cr0);
 }
 
-void l1_run(struct l2 *g, struct l2_exit *x)
+static void run(struct l2 *g, struct l2_exit *x)
 {
 	vmx_load(g);
 	vmx_run(g, x);
 }
 
-void l1_limits(struct crm_cpu *cpu)
+static void limits(struct crm_cpu *cpu)
 {
 	cpu->vendor = CRM_INTEL;
 	cpu->limits[CRM_CR0] =
@@ -302,14 +290,37 @@ void l1_limits(struct crm_cpu *cpu)
 }
 
 /* Intel SDM vol. 3C, 28.2.1, table 28-3. */
-u64 l1_qualification(const struct crm_insn *i, u32 gpr, bool memory)
+static void cr_exit(const struct crm_cpu *cpu, const struct crm_insn *i, u32 gpr, struct l2_exit *x)
 {
+	(void)cpu;
+	x->reason = REASON_CR;
 	switch (i->op) {
-	case CRM_MOV_TO: return i->cr | CR_ACCESS_TO << 4 | (u64)gpr << 8;
-	case CRM_MOV_FROM: return i->cr | CR_ACCESS_FROM << 4 | (u64)gpr << 8;
-	case CRM_CLTS: return CR_ACCESS_CLTS << 4;
-	case CRM_LMSW:
-		return CR_ACCESS_LMSW << 4 | (memory ? BIT(6) : 0) | (i->value & 0xffff) << 16;
-	default: return 0;
+	case CRM_MOV_TO: x->qualification = i->cr | CR_ACCESS_TO << 4 | (u64)gpr << 8; break;
+	case CRM_MOV_FROM: x->qualification = i->cr | CR_ACCESS_FROM << 4 | (u64)gpr << 8; break;
+	case CRM_CLTS: x->qualification = CR_ACCESS_CLTS << 4; break;
+	default:
+		x->qualification =
+			CR_ACCESS_LMSW << 4 | (x->linear ? BIT(6) : 0) | (i->value & 0xffff) << 16;
 	}
 }
+
+static u32 exited(const struct l2 *g, const struct l2_exit *x, struct crm_insn *i, u32 *gpr)
+{
+	*gpr = x->qualification >> 8 & 15;
+	*i = (struct crm_insn){.op = x->qualification >> 4 & 3 ? CRM_MOV_FROM : CRM_MOV_TO,
+			       .cr = x->qualification & 15,
+			       .value = g->gpr[*gpr]};
+	return x->length;
+}
+
+const struct l1_vendor l1_vmx = {
+	.init = init,
+	.enable = enable,
+	.disable = disable,
+	.run = run,
+	.limits = limits,
+	.cr_exit = cr_exit,
+	.exited = exited,
+	.call = {0x0f, 0x01, 0xc1},
+	.tells_error = true,
+};

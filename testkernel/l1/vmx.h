@@ -5,7 +5,7 @@
 
 #include "testkernel/l1/l1.h"
 
-/* l1_run() in two halves: fields may be changed between them. */
+/* l1->run() in two halves: fields may be changed between them. */
 void vmx_load(const struct l2 *g);
 void vmx_run(struct l2 *g, struct l2_exit *x);
 
