@@ -3,6 +3,7 @@
 # ./lamina doctor
 set -eu
 . "$top/script/lib/common.sh"
+. "$top/script/lib/kvm.sh"
 
 case ${1:-} in
 '') ;;
@@ -34,9 +35,9 @@ row CPU "$(sed -n 's/^model name\t*: *//p' /proc/cpuinfo | head -n 1)"
 row cores "$(nproc)"
 row memory "$(awk '/^MemTotal/ { t = $2 } /^MemAvailable/ { a = $2 } END { printf "%d MiB, %d free", t / 1024, a / 1024 }' /proc/meminfo)"
 row 'disk, free' "$(df -Pm "$top" | awk 'NR == 2 { print $4 " MiB" }')"
-vt=$(grep -m 1 -Eow 'vmx|svm' /proc/cpuinfo || echo 'neither VT-x nor AMD-V')
-row virtualization "$vt"
-if [ -c /dev/kvm ] && [ -w /dev/kvm ]; then row KVM 'usable'; else row KVM 'not usable: tests run in emulators'; fi
+row virtualization "$(cpu_virtualization || echo 'neither VT-x nor AMD-V')"
+missing=$(kvm_missing)
+if [ -z "$missing" ]; then row KVM 'usable: lamina run --platform kvm'; else row KVM "not usable: $missing"; fi
 if [ -d /sys/firmware/efi ]; then
 	row firmware 'UEFI: lamina install cannot be used here'
 else

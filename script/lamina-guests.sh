@@ -14,10 +14,11 @@ usage() {
 	EOF
 }
 
-[ $# -eq 0 ] || {
-	usage
-	[ "$1" = --help ] && exit 0 || exit 1
-}
+case ${1:-} in
+'') ;;
+--help) usage && exit 0 ;;
+*) die "test guests: takes no '$1'" ;;
+esac
 
 cd "$top"
 how=0

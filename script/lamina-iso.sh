@@ -31,7 +31,7 @@ while [ $# -gt 0 ]; do
 	shift
 done
 [ -n "$file" ] || die 'iso: no file named; see lamina iso --help'
-: 2>/dev/null >"$file" || die "iso: cannot write $file"
+(: >"$file") 2>/dev/null || die "iso: cannot write $file"
 
 build_lamina
 need_emulator

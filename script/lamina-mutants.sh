@@ -69,11 +69,9 @@ need 'build the unit tests' git gcc-multilib=/usr/lib/gcc/x86_64-linux-gnu/12/32
 # The working tree, with what is not committed yet, built once and copied with all that is built
 stage "$(echo "$names" | wc -l) mutants, $workers at a time"
 rm -rf "$mutants"
-mkdir -p "$mutants/tree" "$mutants/image" "$mutants/result"
+mkdir -p "$mutants/image" "$mutants/result"
 cd "$top"
-# shellcheck disable=SC2016 # the inner shell expands them
-git ls-files -co --exclude-standard -z | xargs -0 sh -c '
-	for file; do [ ! -e "$file" ] || cp --parents "$file" "$0"; done' "$mutants/tree"
+copy_sources "$mutants/tree"
 make -pn unit 2>/dev/null | sed -n 's/^UNIT_BIN := //p' | tr ' ' '\n' >"$mutants/programs"
 for unit in $units; do
 	[ -n "$(programs_of "$mutants/programs" "$unit")" ] || die "no unit test matches $unit"

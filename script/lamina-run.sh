@@ -5,6 +5,7 @@ set -eu
 . "$top/script/lib/common.sh"
 . "$top/script/lib/linux.sh"
 . "$top/script/lib/boot.sh"
+. "$top/script/lib/kvm.sh"
 . "$top/script/lib/summary.sh"
 
 usage() {
@@ -27,7 +28,8 @@ usage() {
 		  --opt "..."     boot options for Lamina (lamina options lists them)
 		  --kernel FILE   another kernel (a bzImage) for the Linux guest
 		  --platform P    qemu: AMD-V in QEMU's emulation, the quickest (default); bochs-intel: VT-x in
-		                  Bochs, exact to the instruction; bochs-amd: AMD-V in Bochs
+		                  Bochs, exact to the instruction; bochs-amd: AMD-V in Bochs; kvm: the host's own
+		                  processor, where it has KVM with nested virtualization (lamina doctor says)
 		  --model M       another CPU model of that emulator (lamina doctor lists Bochs's)
 		  --batch         no shell: power off after the checks and print the summary
 		  --gdb           (bochs-intel, bochs-amd) start in Bochs's own debugger with Lamina's symbols (this Bochs has no stub
@@ -70,11 +72,17 @@ while [ $# -gt 0 ]; do
 done
 case $platform in
 qemu) model=qemu:${model:-EPYC} ;;
+kvm)
+	[ -z "$model" ] || die '--platform kvm has one model only: the host'
+	missing=$(kvm_missing)
+	[ -z "$missing" ] || die "--platform kvm: $missing"
+	model=kvm:host
+	;;
 bochs-intel) model=${model:-corei7_skylake_x} ;;
 bochs-amd) model=${model:-ryzen} ;;
-*) die "--platform is qemu, bochs-intel or bochs-amd, not '$platform'" ;;
+*) die "--platform is qemu, bochs-intel, bochs-amd or kvm, not '$platform'" ;;
 esac
-[ -z "$debug" ] || [ "$platform" != qemu ] || die '--gdb is for the Bochs platforms'
+case $debug$platform in 1qemu | 1kvm) die '--gdb is for the Bochs platforms' ;; esac
 case $guest in linux | bios) ;; *) die "--guest is linux or bios, not '$guest'" ;; esac
 [ -z "$disk" ] || [ -r "$disk" ] || die "--disk: cannot read $disk"
 [ -z "$kernel" ] || [ -r "$kernel" ] || die "--kernel: cannot read $kernel"
@@ -85,6 +93,7 @@ build_lamina
 run_make build/console
 need_emulator
 case $model in
+kvm:*) ;;
 qemu:*) qemu-system-x86_64 -cpu help | grep -qw -- "${model#qemu:}" || die "QEMU has no CPU model '${model#qemu:}'" ;;
 *) bochs --help cpu 2>&1 | grep -qw "$model" || die "Bochs has no CPU model '$model'" ;;
 esac
@@ -109,7 +118,7 @@ else
 	cd=$dir/lamina.img hd=$(readlink -f "$disk")
 fi
 
-stage "$platform: $cpus CPUs, $memory MiB, ${model#qemu:}"
+stage "$platform: $cpus CPUs, $memory MiB, ${model#*:}"
 log=$dir/serial.txt
 
 if [ -n "$debug" ]; then
@@ -135,4 +144,5 @@ case $how in
 2) echo && stage 'ended by Ctrl-]' ;;
 *) die "the console failed ($how)" ;;
 esac
+[ -s "$log" ] || die "the emulator has said: $(tail -n 1 "$dir"/qemu.txt "$dir"/bochs.txt 2>/dev/null | tail -n 1)"
 summary "$log" "$cpus"

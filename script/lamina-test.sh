@@ -18,8 +18,9 @@ usage() {
 		in the Bochs emulator. Without PATTERN all but the slow ones (--all: those too); else the tests,
 		slow or not, whose name matches one (a shell pattern like 'linux-*'). --list only lists.
 
-		Exits with 0 when all passed, so "git bisect run ./lamina test linux-1" works. The consoles of
-		the boots stay in build/test/NAME/.
+		Exits with 0 when all passed, so "git bisect run ./lamina test linux-1" works, with 1 when one
+		failed, and with 77 when all were skipped, because the machine lacks what they need. The consoles
+		of the boots stay in build/test/NAME/.
 	EOF
 }
 
@@ -116,4 +117,9 @@ fi
 stage "$(echo $names | wc -w) tests, $(nproc) at a time"
 cd "$top"
 # shellcheck disable=SC2086
-exec prove --timer -j "$(nproc)" --exec test/boot/run-case $names
+prove --timer -j "$(nproc)" --exec test/boot/run-case $names || exit 1
+for name in $names; do
+	[ -e "$build/test/$name/skipped" ] || exit 0
+done
+echo "lamina: nothing was tested: $(cat "$build/test/$name/skipped")" >&2
+exit 77

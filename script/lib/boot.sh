@@ -124,13 +124,14 @@ testkernel_disk() {
 	grub_image "$1/testkernel.img" "$1/testkernel.cfg" "testkernel.elf=$build/testkernel.elf"
 }
 
-# qemu_command: the same for QEMU's own emulation (TCG): a command. $CONSOLE_PORT is for the shell that runs
+# qemu_command: the same for QEMU, with its own emulation (TCG) or KVM: a command. $CONSOLE_PORT is for the shell that runs
 # it. A socket per CPU, as systems that read the MP tables find no other. The variable qemu_words: more of QEMU's
 # options; icount, if set, makes its clock count instructions, 4 ns each, for one CPU.
 qemu_command() {
 	# shellcheck disable=SC2016
-	printf 'exec qemu-system-x86_64 -accel tcg%s -cpu %s -smp %s,sockets=%s,cores=1,threads=1 -m %s' \
-		"${icount:+,thread=single -icount shift=2,sleep=off}" "${model#qemu:}" "$cpus" "$cpus" "$memory"
+	case $model in kvm:*) accel=kvm ;; *) accel=tcg ;; esac
+	printf 'exec qemu-system-x86_64 -accel %s%s -cpu %s -smp %s,sockets=%s,cores=1,threads=1 -m %s' \
+		"$accel" "${icount:+,thread=single -icount shift=2,sleep=off}" "${model#*:}" "$cpus" "$cpus" "$memory"
 	# shellcheck disable=SC2016
 	printf ' -display none -no-reboot -serial tcp:localhost:$CONSOLE_PORT'
 	[ -z "${com2:-}" ] || printf ' -serial file:%s' "$com2"
@@ -142,10 +143,10 @@ qemu_command() {
 }
 
 # machine_command DIR: writes what the emulator of $model reads, and prints how to run it there; a model
-# qemu:CPU is one of QEMU's
+# qemu:CPU is one of QEMU's, kvm:host the host's own in QEMU with KVM
 machine_command() {
 	case $model in
-	qemu:*)
+	qemu:* | kvm:*)
 		qemu_command
 		printf ' >qemu.txt 2>&1'
 		;;

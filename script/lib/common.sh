@@ -80,6 +80,14 @@ build_lamina() {
 	stage "build/lamina.elf is there, $(($(stat -c %s "$build/lamina.elf") / 1024)) KiB"
 }
 
+# copy_sources DIR: the working tree, with what is not committed yet, without what is built
+copy_sources() {
+	mkdir -p "$1"
+	# shellcheck disable=SC2016 # the inner shell expands them
+	(cd "$top" && git ls-files -co --exclude-standard -z | xargs -0 sh -c '
+		for file; do [ ! -e "$file" ] || cp -P --parents "$file" "$0"; done' "$1")
+}
+
 # value OPTION VALUE...: dies where an option came without its value
 value() {
 	[ $# -ge 2 ] || die "$1 wants a value; see --help"

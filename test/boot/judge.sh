@@ -80,6 +80,11 @@ judge_host() {
 	[ "$failed" -eq 0 ] || tail -n 40 "$work/make.log" | sed 's/^/# /' >&2
 }
 
+# A file of test/script, which says ok by itself
+judge_script() {
+	. "$top/test/script/$target.sh"
+}
+
 # quietly LOG COMMAND...
 quietly() {
 	into=$1

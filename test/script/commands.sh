@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh disable=SC2154 # sourced by test/boot/run-case
+# Every command tells its use, and answers what it cannot do with one line and exit code 1, before it builds anything.
+
+lamina() {
+	code=0
+	"$top/lamina" "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
+}
+
+helps() {
+	lamina "$@" --help
+	[ "$code" -eq 0 ] && [ ! -s "$work/err" ] && head -n 1 "$work/out" | grep -q "^usage: lamina $*"
+}
+
+# refuses TEXT ARGUMENT...: in one line that has TEXT
+refuses() {
+	text=$1
+	shift
+	lamina "$@"
+	[ "$code" -eq 1 ] && [ ! -s "$work/out" ] && [ "$(wc -l <"$work/err")" -eq 1 ] &&
+		grep -q '^lamina: ' "$work/err" && grep -qF -- "$text" "$work/err"
+}
+
+# coloured COMMAND: does stage write escape sequences there?
+coloured() {
+	"$@" "sh -c '. $top/script/lib/common.sh; stage text'" 2>&1 | grep -q "$(printf '\033')"
+}
+
+plain() {
+	! coloured sh -c
+}
+
+on_terminal() {
+	coloured script -qec
+}
+
+for command in $(sed -n 's/^run | \(.*\))$/run \1/p' "$top/lamina" | tr -d '|') 'test mutants' 'test cr' 'test guests'; do
+	commands="${commands:+$commands, }$command"
+	# shellcheck disable=SC2086 # two words
+	ok "$command --help" helps $command
+	# shellcheck disable=SC2086
+	ok "$command --banana is refused" refuses --banana $command --banana
+done
+ok 'there are commands' [ "${#commands}" -gt 40 ]
+ok 'no such command' refuses banana banana
+lamina
+ok 'no command at all shows the commands' grep -q '^usage: lamina COMMAND' "$work/err"
+ok 'and is an error' [ "$code" -eq 1 ]
+ok 'run --cpus without a number' refuses --cpus run --cpus
+ok 'run --cpus banana' refuses banana run --cpus banana
+ok 'run --cpus 9' refuses '1 to 8' run --cpus 9
+ok 'run --memory 1' refuses 128 run --memory 1
+ok 'run --guest banana' refuses banana run --guest banana
+ok 'run --platform banana' refuses banana run --platform banana
+ok 'run --disk without such a file' refuses /no/such run --disk /no/such
+ok 'run --kernel without such a file' refuses /no/such run --kernel /no/such
+ok 'run --gdb on QEMU' refuses --gdb run --gdb
+ok 'test without such a test' refuses banana test banana
+ok 'test mutants without such a mutant' refuses banana test mutants banana
+ok 'bench without such a figure' refuses banana bench banana
+ok 'bench --platform banana' refuses banana bench --platform banana
+ok 'bench --pairs 2' refuses '3 to 99' bench --pairs 2
+ok 'iso without a file' refuses 'no file' iso
+ok 'iso with two' refuses 'one file' iso a b
+ok 'iso where nothing can be written' refuses /no/such iso /no/such/file
+ok 'install below no folder' refuses /no/such install --root /no/such
+ok 'no colour where there is no terminal' plain
+ok 'colour where there is one' on_terminal
