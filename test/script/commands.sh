@@ -21,17 +21,15 @@ refuses() {
 		grep -q '^lamina: ' "$work/err" && grep -qF -- "$text" "$work/err"
 }
 
-# coloured COMMAND: does stage write escape sequences there?
-coloured() {
-	"$@" "sh -c '. $top/script/lib/common.sh; stage text'" 2>&1 | grep -q "$(printf '\033')"
-}
+# Does stage write escape sequences?
+staged="sh -c '. $top/script/lib/common.sh; stage text'"
 
 plain() {
-	! coloured sh -c
+	! sh -c "$staged" 2>&1 | grep -q "$(printf '\033')"
 }
 
 on_terminal() {
-	coloured script -qec
+	script -qec "$staged" /dev/null | grep -q "$(printf '\033')"
 }
 
 for command in $(sed -n 's/^run | \(.*\))$/run \1/p' "$top/lamina" | tr -d '|') 'test mutants' 'test cr' 'test guests'; do
