@@ -16,6 +16,10 @@ void cr_init(void);
 /* Start the guest CPU with these values of CR0 and CR4, as it is to read them. On its CPU. */
 void cr_reset(struct vcpu *v, u64 cr0, u64 cr4);
 
+/* Load the four PDPTEs as a MOV to CR3 with this value does; false: it would raise #GP. On the
+ * guest's CPU. */
+bool cr_load_pdptes(struct vcpu *v, u64 cr3);
+
 /* From now on own these bits besides the minimum; the guest sees no change. On the guest's CPU. */
 void cr_own(struct vcpu *v, enum crm_name name, u64 mask);
 

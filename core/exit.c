@@ -11,22 +11,26 @@
 #include "x86/seg.h"
 #include "x86/vector.h"
 
-static enum exit_answer inject(struct vcpu *v, u8 vector, bool has_error)
+enum exit_answer inject_fault(struct vcpu *v, u32 vector, u32 error)
 {
 	backend->inject(
-		v,
-		(struct event){.type = EVENT_EXCEPTION, .vector = vector, .has_error = has_error});
+		v, (struct event){
+			   .type = EVENT_EXCEPTION,
+			   .vector = (u8)vector,
+			   .has_error = vector < VECTOR_COUNT && (VECTOR_ERROR_CODES >> vector & 1),
+			   .error = error,
+		   });
 	return EXIT_INJECTED;
 }
 
 enum exit_answer inject_gp(struct vcpu *v)
 {
-	return inject(v, VECTOR_GP, true);
+	return inject_fault(v, VECTOR_GP, 0);
 }
 
 enum exit_answer inject_ud(struct vcpu *v)
 {
-	return inject(v, VECTOR_UD, false);
+	return inject_fault(v, VECTOR_UD, 0);
 }
 
 u32 guest_cpl(struct vcpu *v)
@@ -60,16 +64,7 @@ static enum exit_answer carry_on(struct vcpu *v, const struct exit *x)
 
 static enum exit_answer exit_exception(struct vcpu *v, const struct exit *x)
 {
-	u32 vector = x->exception.vector;
-
-	backend->inject(
-		v, (struct event){
-			   .type = EVENT_EXCEPTION,
-			   .vector = (u8)vector,
-			   .has_error = vector < VECTOR_COUNT && (VECTOR_ERROR_CODES >> vector & 1),
-			   .error = x->exception.error,
-		   });
-	return EXIT_INJECTED;
+	return inject_fault(v, x->exception.vector, x->exception.error);
 }
 
 static enum exit_answer (*const handler[EXIT_KINDS])(struct vcpu *, const struct exit *) = {
@@ -89,7 +84,7 @@ static enum exit_answer (*const handler[EXIT_KINDS])(struct vcpu *, const struct
 	[EXIT_INVD] = exit_invd,
 	[EXIT_HYPERCALL] = exit_hypercall,
 	[EXIT_VIRT_INSN] = no_such_insn,
-	[EXIT_TASK_SWITCH] = no_such_insn,
+	[EXIT_TASK_SWITCH] = exit_task_switch,
 	[EXIT_SHUTDOWN] = exit_shutdown,
 	[EXIT_STEP] = carry_on,
 	[EXIT_UNKNOWN] = no_such_insn,

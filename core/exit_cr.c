@@ -107,11 +107,12 @@ static struct crm_insn insn_of(struct vcpu *v, const struct exit *x)
 	return i;
 }
 
-/* The PDPTEs the CPU would load; false: it would raise #GP. */
-static bool load_pdptes(struct vcpu *v, u64 cr3)
+bool cr_load_pdptes(struct vcpu *v, u64 cr3)
 {
 	u64 pdpte[4];
 
+	if (backend->vendor == CRM_AMD) /* they are read when they are used */
+		return true;
 	if (!gmem_read_phys(cr3 & 0xffffffe0, pdpte, sizeof(pdpte)) ||
 	    !crm_pdptes_valid(pdpte, machine.phys_bits))
 		return false;
@@ -156,7 +157,7 @@ enum exit_answer exit_cr(struct vcpu *v, const struct exit *x)
 	struct crm_result r = crm_emulate(&cpu, &i);
 	u64 cr3 = x->cr.cr == 3 ? r.value : cpu.cr3;
 
-	if (r.verdict == CRM_OK && (r.effects & CRM_PDPTE) && !load_pdptes(v, cr3))
+	if (r.verdict == CRM_OK && (r.effects & CRM_PDPTE) && !cr_load_pdptes(v, cr3))
 		r.verdict = CRM_GP;
 	cr_log(v, x, &cpu, &i, &r);
 	if (r.verdict != CRM_OK)

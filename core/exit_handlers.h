@@ -18,6 +18,7 @@ enum exit_answer exit_init(struct vcpu *v, const struct exit *x);
 enum exit_answer exit_sipi(struct vcpu *v, const struct exit *x);
 enum exit_answer exit_xsetbv(struct vcpu *v, const struct exit *x);
 enum exit_answer exit_hypercall(struct vcpu *v, const struct exit *x);
+enum exit_answer exit_task_switch(struct vcpu *v, const struct exit *x);
 enum exit_answer exit_shutdown(struct vcpu *v, const struct exit *x);
 
 #endif

@@ -100,19 +100,38 @@ enum insn_mode gmem_code_mode(struct vcpu *v)
 	return ar & SEG_AR_DB ? INSN_32 : INSN_16;
 }
 
+/* How many of n bytes at a guest-linear address lie in its page, and where; 0: nowhere. */
+static size_t chunk_at(struct vcpu *v, u64 linear, size_t n, u64 *gpa)
+{
+	size_t chunk = PAGE_SIZE - linear % PAGE_SIZE;
+
+	return gmem_walk(v, linear, gpa) ? (chunk < n ? chunk : n) : 0;
+}
+
 size_t gmem_read(struct vcpu *v, u64 linear, void *out, size_t n)
 {
-	size_t done = 0;
+	size_t done = 0, chunk;
+	u64 gpa;
 
-	while (done < n) {
-		u64 at = linear + done;
-		size_t chunk = PAGE_SIZE - at % PAGE_SIZE;
-		u64 gpa;
-
-		chunk = chunk < n - done ? chunk : n - done;
-		if (!gmem_walk(v, at, &gpa) || !gmem_read_phys(gpa, (u8 *)out + done, chunk))
+	for (; done < n; done += chunk) {
+		chunk = chunk_at(v, linear + done, n - done, &gpa);
+		if (!chunk || !gmem_read_phys(gpa, (u8 *)out + done, chunk))
 			break;
-		done += chunk;
+	}
+	return done;
+}
+
+size_t gmem_write(struct vcpu *v, u64 linear, const void *in, size_t n)
+{
+	size_t done = 0, chunk;
+	u64 gpa;
+
+	for (; done < n; done += chunk) {
+		chunk = chunk_at(v, linear + done, n - done, &gpa);
+		if (!chunk || !phys_map(gpa, chunk) || is_ours(gpa, chunk) ||
+		    !is_memory(gpa, chunk) || align_down(gpa, PAGE_SIZE) == machine.low_base)
+			break;
+		memcpy(phys_ptr(gpa), (const u8 *)in + done, chunk);
 	}
 	return done;
 }

@@ -19,6 +19,10 @@ bool gmem_read_phys(u64 gpa, void *out, size_t n);
 /* Copy up to n bytes from a guest-linear address; returns how many could be read. */
 size_t gmem_read(struct vcpu *v, u64 linear, void *out, size_t n);
 
+/* Copy up to n bytes to a guest-linear address, RAM of the guest's; returns how many could be
+ * written. Rights are not checked, and accessed and dirty bits not set. */
+size_t gmem_write(struct vcpu *v, u64 linear, const void *in, size_t n);
+
 /* The guest-linear address of an instruction's memory operand. */
 u64 gmem_operand(struct vcpu *v, const struct insn *i);
 

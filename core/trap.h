@@ -19,6 +19,9 @@ void trap_cpu_init(struct pcpu *p);
 /* Linear address of the IDT, the same on all CPUs. */
 u64 trap_idt_base(void);
 
+/* An IRET to the next instruction: ends NMI blocking on this CPU. */
+void trap_unblock_nmi(void);
+
 /* From trap_entry.S. */
 void trap_handle(struct trap_frame *f);
 

@@ -54,4 +54,18 @@ common:
 	add	$16, %rsp
 	iretq
 
+	.globl	trap_unblock_nmi
+trap_unblock_nmi:
+	mov	%rsp, %rax
+	mov	%ss, %ecx
+	push	%rcx
+	push	%rax
+	pushfq
+	mov	%cs, %ecx
+	push	%rcx
+	lea	1f(%rip), %rax
+	push	%rax
+	iretq
+1:	ret
+
 	.section .note.GNU-stack, "", @progbits

@@ -198,6 +198,8 @@ void svm_cr_intercept(struct vcpu *v);
 void svm_inject(struct vcpu *v, struct event e);
 void svm_event_redeliver(struct vcpu *v);
 void svm_event_iret(struct vcpu *v);
+/* The guest's NMI handler has ended; the next NMI comes when the guest runs again. */
+void svm_event_nmi_over(struct vcpu *v);
 /* True: the #DB ended the step over an IRET and is none of the guest's. */
 bool svm_event_stepped(struct vcpu *v);
 void svm_event_nmi_window(struct vcpu *v);

@@ -6,6 +6,7 @@
 #include "hv/exit.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
+#include "x86/rflags.h"
 #include "x86/vector.h"
 
 /* Which kind an exit code is; 0, EXIT_UNKNOWN, for the rest. */
@@ -133,11 +134,31 @@ static void decode_exception(struct vcpu *v, struct exit *x, u32 vector)
 	}
 }
 
+/*
+ * The IRET that ends an NMI's handler: one that returns to another task cannot be stepped over, as
+ * TF is not its successor's.
+ */
+static void decode_iret(struct vcpu *v, struct exit *x)
+{
+	u64 rflags = vmcb_read(v, VMCB_RFLAGS), cr0 = vmcb_read(v, VMCB_CR0);
+
+	if (!(rflags & RFLAGS_NT) || (rflags & RFLAGS_VM) || !(cr0 & CR0_PE) ||
+	    (svm_state_get(v, REG_EFER) & EFER_LMA)) {
+		svm_event_iret(v);
+		return;
+	}
+	x->kind = EXIT_TASK_SWITCH;
+	x->length = insn_length(v, x->rip);
+	x->task = (struct exit_task){.source = TASK_IRET};
+	gmem_read(v, vmcb_read(v, VMCB_TR_BASE), &x->task.selector, sizeof(x->task.selector));
+	svm_event_nmi_over(v);
+}
+
 /* Exits that are no instruction. */
 static void decode_event(struct vcpu *v, struct exit *x)
 {
 	if (x->kind == EXIT_STEP) { /* an IRET is about to run */
-		svm_event_iret(v);
+		decode_iret(v, x);
 		return;
 	}
 	svm_event_redeliver(v);

@@ -8,6 +8,7 @@
 
 #include "core/apic.h"
 #include "core/event.h"
+#include "core/trap.h"
 #include "hv/exit.h"
 #include "x86/apic.h"
 #include "x86/cr.h"
@@ -127,6 +128,13 @@ void svm_event_iret(struct vcpu *v)
 	vmcb_write(v, VMCB_RFLAGS, rflags | RFLAGS_TF);
 	intercept(v, VMCB_INTERCEPTS1, INTERCEPT(SVM_IRET), false);
 	intercept(v, VMCB_EXC_INTERCEPTS, 1u << VECTOR_DB, true);
+}
+
+void svm_event_nmi_over(struct vcpu *v)
+{
+	set_nmi_masked(v, false);
+	set_nmi_window(v, svm_of(v)->nmis);
+	trap_unblock_nmi(); /* one emulator holds NMIs back until an IRET runs */
 }
 
 bool svm_event_stepped(struct vcpu *v)

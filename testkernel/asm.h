@@ -30,6 +30,14 @@ static inline u64 tk_read_dr6(void)
 	return v;
 }
 
+static inline u64 tk_read_dr7(void)
+{
+	u64 v;
+
+	__asm__ volatile("mov %%dr7, %0" : "=r"(v));
+	return v;
+}
+
 static inline void tk_write_dr7(u64 v)
 {
 	__asm__ volatile("mov %0, %%dr7" : : "r"(v));

@@ -172,6 +172,8 @@ static const struct quirk_entry quirks[QUIRKS] = {
 	[TCG_NO_PDPTE_LOADS] = {"tcg-no-pdpte-loads", on_tcg},
 	[TCG_NO_LIMIT_CHECK] = {"tcg-no-limit-check", on_tcg},
 	[TCG_VMRUN_LOSES_SHADOW] = {"tcg-vmrun-loses-shadow", on_tcg},
+	[TCG_NO_TASK_TRAP] = {"tcg-no-task-trap", on_tcg},
+	[TCG_TASK_FAULT_STACK] = {"tcg-task-fault-stack", on_tcg},
 	[TCG_LMSW_SELECTIVE] = {"tcg-lmsw-selective", on_tcg, .in_guest = lmsw_unselective},
 	[TCG_UPPER_HALF] = {"tcg-upper-half", on_tcg, .in_guest = upper_half},
 	[TCG_EXIT_LME] = {"tcg-exit-lme", on_tcg, .in_guest = exits_with_lme},
@@ -191,8 +193,8 @@ static const struct quirk_entry quirks[QUIRKS] = {
 	[BOCHS_VMRUN_LME_PE] = {"bochs-vmrun-lme-pe", on_bochs_amd},
 };
 
-_Static_assert(QUIRKS <= 32, "bits of found");
-static u32 found;	/* bit n: quirks[n] is here */
+_Static_assert(QUIRKS <= 64, "bits of found");
+static u64 found;	/* bit n: quirks[n] is here */
 static u32 met[QUIRKS]; /* by the present case */
 
 void quirks_init(void)
@@ -200,7 +202,7 @@ void quirks_init(void)
 	for (u32 i = 0; i < QUIRKS; i++) {
 		if (!quirks[i].here())
 			continue;
-		found |= 1u << i;
+		found |= BIT(i);
 		note("quirk of this platform: %s", quirks[i].name);
 	}
 }

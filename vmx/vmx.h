@@ -177,7 +177,5 @@ void vmx_exited(struct vcpu *v);
 void vmx_entry_aborted(struct vcpu *v);
 _Noreturn void vmx_entry_failed(struct vcpu *v);
 void vmx_exit_entry(void);
-/* An IRET to the next instruction: ends NMI blocking in root mode. */
-void vmx_unblock_nmi(void);
 
 #endif

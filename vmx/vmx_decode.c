@@ -2,6 +2,7 @@
 /* From the VMCS to struct exit (Intel SDM vol. 3D, appendix C; vol. 3C, 28.2.1). */
 #include "vmx/vmx.h"
 
+#include "core/trap.h"
 #include "hv/exit.h"
 #include "x86/insn.h"
 #include "x86/vector.h"
@@ -97,12 +98,29 @@ static void decode_exception(struct vcpu *v, struct exit *x)
 	if (INTR_INFO_TYPE(info) == INTR_TYPE_NMI) {
 		x->kind = EXIT_NMI;
 		atomic_fetch_add(&v->nmi_root, 1);
-		vmx_unblock_nmi();
+		trap_unblock_nmi();
 		return;
 	}
 	undo_iret(info & INTR_INFO_NMI_UNBLOCK);
 	x->exception =
 		(struct exit_exception){INTR_INFO_VECTOR(info), (u32)vmread(VMCS_EXIT_INTR_ERROR)};
+}
+
+/* The event whose gate led here is delivered by the switch. */
+static void decode_task(struct exit *x)
+{
+	u64 qual = vmread(VMCS_EXIT_QUALIFICATION), info = vmread(VMCS_IDT_VECTORING_INFO);
+	u32 type = INTR_INFO_TYPE(info);
+
+	x->task = (struct exit_task){.selector = (u16)qual, .source = qual >> 30 & 3};
+	if (x->task.source != TASK_GATE)
+		return;
+	x->task.external = type != INTR_TYPE_SOFT_INT && type != INTR_TYPE_SOFT_EXC;
+	x->task.nmi = type == INTR_TYPE_NMI;
+	x->task.has_error = info & INTR_INFO_ERROR;
+	x->task.error = (u32)vmread(VMCS_IDT_VECTORING_ERROR);
+	if (x->task.external && type != INTR_TYPE_PRIV_SOFT_EXC)
+		x->length = 0;
 }
 
 /* Exits that are no instruction. */
@@ -111,7 +129,7 @@ static void decode_event(struct exit *x)
 	x->length = 0;
 	if (x->kind == EXIT_SIPI) {
 		x->vector = vmread(VMCS_EXIT_QUALIFICATION) & 0xff;
-		vmx_unblock_nmi();
+		trap_unblock_nmi();
 	}
 	/* Some processors report SMI blocking left over from wait-for-SIPI; no entry accepts it. */
 	vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
@@ -140,7 +158,7 @@ void vmx_decode(struct vcpu *v, struct exit *x)
 		decode_event(x);
 		vmx_event_nmi_window(v);
 		break;
-	case EXIT_TASK_SWITCH:
+	case EXIT_TASK_SWITCH: decode_task(x); break;
 	case EXIT_VIRT_INSN:
 	case EXIT_UNKNOWN:
 		x->raw = (struct exit_raw){reason, vmread(VMCS_EXIT_QUALIFICATION), 0};

@@ -14,7 +14,7 @@
 #include "hv/vcpu.h"
 
 	.text
-	.globl vmx_loop, vmx_exit_entry, vmx_unblock_nmi
+	.globl vmx_loop, vmx_exit_entry
 	.globl vmx_enter_window, vmx_enter_window_end, vmx_enter_abort
 
 /* void vmx_loop(struct vcpu *v): into the guest, for ever; vmx_exited is called after every exit. The
@@ -85,18 +85,5 @@ vmx_exit_entry:
 	mov	VCPU_HOST_RSP(%rdi), %rsp
 	call	vmx_exited
 	jmp	enter
-
-vmx_unblock_nmi:
-	mov	%rsp, %rax
-	mov	%ss, %ecx
-	push	%rcx
-	push	%rax
-	pushfq
-	mov	%cs, %ecx
-	push	%rcx
-	lea	1f(%rip), %rax
-	push	%rax
-	iretq
-1:	ret
 
 	.section .note.GNU-stack, "", @progbits

@@ -13,6 +13,9 @@
 #define RFLAGS_TF    BIT(8)
 #define RFLAGS_IF    BIT(9)
 #define RFLAGS_OF    BIT(11)
+#define RFLAGS_NT    BIT(14)
 #define RFLAGS_VM    BIT(17)
+
+#define RFLAGS_WRITABLE 0x3f7fd5ull /* all there are but bit 1 */
 
 #endif

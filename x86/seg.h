@@ -19,8 +19,10 @@
 #define SEG_AR_TYPE_TSS_BUSY  0xbu
 #define SEG_AR_TYPE_TSS16BUSY 0x3u
 #define SEG_AR_TYPE(ar)	      ((ar)&15)
+#define SEG_AR_TSS32	      (1u << 3)
 #define SEG_AR_S	      (1u << 4)
 #define SEG_AR_DPL(ar)	      (((ar) >> 5) & 3)
+#define SEG_AR_DPL_IS(dpl)    ((dpl) << 5)
 #define SEG_AR_P	      (1u << 7)
 #define SEG_AR_L	      (1u << 13)
 #define SEG_AR_DB	      (1u << 14)

@@ -54,6 +54,18 @@ struct exit_exception {
 	u32 error; /* its error code, where it has one */
 };
 
+enum task_source { TASK_CALL, TASK_IRET, TASK_JMP, TASK_GATE /* in the IDT */ };
+
+/* x->length: from RIP to where the old task goes on */
+struct exit_task {
+	u16 selector;	/* of the new TSS */
+	u8 source;	/* enum task_source */
+	bool external;	/* by an event that no instruction asked for */
+	bool nmi;	/* which is an NMI */
+	bool has_error; /* or an exception with this error code */
+	u32 error;
+};
+
 struct exit_raw {
 	u32 code;  /* the vendor's exit reason or exit code */
 	u64 info1; /* exit qualification or EXITINFO1 */
@@ -68,7 +80,8 @@ struct exit {
 		struct exit_cr cr;
 		struct exit_port port;
 		struct exit_slat slat;
-		struct exit_raw raw; /* UNKNOWN, VIRT_INSN, TASK_SWITCH */
+		struct exit_task task;
+		struct exit_raw raw; /* UNKNOWN, VIRT_INSN */
 		struct exit_exception exception;
 		u32 vector; /* SIPI: start-up vector */
 	};

@@ -28,6 +28,11 @@ const void *phys_map(u64 pa, size_t len)
 	return pa <= MiB(2) && len <= MEM_BYTES - pa % MEM_BYTES ? mem + pa % MEM_BYTES : NULL;
 }
 
+void *phys_ptr(u64 pa)
+{
+	return mem + pa % MEM_BYTES;
+}
+
 u64 guest_cr(struct vcpu *v, enum crm_name cr)
 {
 	(void)v;
@@ -312,6 +317,31 @@ static void test_fetch(void **state)
 	assert_memory_equal(out, mem + 0x7c03, 15);
 }
 
+/* Unpaged, across pages: what lies before a page that is not the guest's is written, the rest is
+ * not. */
+static void test_write(void **state)
+{
+	u8 in[8192], before[MEM_BYTES];
+
+	(void)state;
+	restart();
+	machine.hv_base = 0x5000;
+	machine.hv_size = 4096;
+	machine.low_base = 0x8000;
+	for (u32 i = 0; i < sizeof(in); i++)
+		in[i] = (u8)rnd();
+	memcpy(before, mem, sizeof(mem));
+	assert_int_equal(gmem_write(&vcpu, 0x3456, in, 300), 300);
+	assert_memory_equal(mem + 0x3456, in, 300);
+	assert_int_equal(gmem_write(&vcpu, 0x4f00, in, 512), 256);
+	assert_memory_equal(mem + 0x4f00, in, 256);
+	assert_memory_equal(mem + 0x5000, before + 0x5000, 4096);
+	assert_int_equal(gmem_write(&vcpu, 0x7f80, in, 512), 128);
+	assert_memory_equal(mem + 0x8000, before + 0x8000, 4096);
+	assert_int_equal(gmem_write(&vcpu, 0xbfff0, in, 16), 0);
+	assert_int_equal(gmem_write(&vcpu, MiB(1), in, 16), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_unpaged),
 		cmocka_unit_test(test_tables_out_of_reach),
 		cmocka_unit_test(test_read_phys),
+		cmocka_unit_test(test_write),
 		cmocka_unit_test(test_code_mode),
 		cmocka_unit_test(test_fetch),
 	};

@@ -7,6 +7,7 @@
 #include "core/gmem.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
+#include "x86/rflags.h"
 #include "x86/vector.h"
 
 struct svm_caps svm_caps;
@@ -14,7 +15,7 @@ struct svm_caps svm_caps;
 static u8 code[INSN_MAX_BYTES];
 static u64 efer;
 static struct exit seen;
-static u32 dispatched, redelivered, irets, windows, kept;
+static u32 dispatched, redelivered, irets, tasks, windows, kept;
 static bool failed, stepped;
 static jmp_buf failing;
 
@@ -75,6 +76,12 @@ void svm_event_iret(struct vcpu *cpu)
 	irets++;
 }
 
+void svm_event_nmi_over(struct vcpu *cpu)
+{
+	(void)cpu;
+	tasks++;
+}
+
 bool svm_event_stepped(struct vcpu *cpu)
 {
 	(void)cpu;
@@ -114,7 +121,7 @@ static void restart(void)
 	svm_caps = (struct svm_caps){.clean = 0x7ff};
 	memset(code, 0x90, sizeof(code));
 	memset(&seen, 0, sizeof(seen));
-	dispatched = redelivered = irets = windows = kept = 0;
+	dispatched = redelivered = irets = tasks = windows = kept = 0;
 	failed = stepped = false;
 	efer = 0;
 	vmcb_write(v, VMCB_RIP, 0x1000);
@@ -361,13 +368,49 @@ static void test_cr(void **state)
 	assert_int_equal(efer, EFER_LME);
 }
 
+/* An IRET that returns to another task is no IRET to step over; NT means that in protected mode
+ * only. */
+static void test_task_return(void **state)
+{
+	static const struct {
+		u64 cr0, rflags, efer;
+		bool task;
+	} cases[] = {
+		{CR0_PE, RFLAGS_NT, 0, true},
+		{CR0_PE, 0, 0, false},
+		{0, RFLAGS_NT, 0, false},
+		{CR0_PE, RFLAGS_NT | RFLAGS_VM, 0, false},
+		{CR0_PE | CR0_PG, RFLAGS_NT, EFER_LME | EFER_LMA, false},
+	};
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		restart();
+		memcpy(code, "\xcf", 1);
+		vmcb_write(v, VMCB_CR0, cases[i].cr0);
+		vmcb_write(v, VMCB_RFLAGS, cases[i].rflags);
+		vmcb_write(v, VMCB_TR_BASE, 0x5000);
+		efer = cases[i].efer;
+		exits(0x74, 0, 0);
+		assert_int_equal(tasks, cases[i].task);
+		assert_int_equal(irets, !cases[i].task);
+		if (!cases[i].task)
+			continue;
+		assert_int_equal(seen.kind, EXIT_TASK_SWITCH);
+		assert_int_equal(seen.task.source, TASK_IRET);
+		assert_int_equal(seen.task.selector, 0xb);
+		assert_int_equal(seen.length, 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kinds),	   cmocka_unit_test(test_exited),
-		cmocka_unit_test(test_refused),	   cmocka_unit_test(test_length),
-		cmocka_unit_test(test_port),	   cmocka_unit_test(test_slat),
-		cmocka_unit_test(test_exceptions), cmocka_unit_test(test_cr),
+		cmocka_unit_test(test_kinds),	    cmocka_unit_test(test_exited),
+		cmocka_unit_test(test_refused),	    cmocka_unit_test(test_length),
+		cmocka_unit_test(test_port),	    cmocka_unit_test(test_slat),
+		cmocka_unit_test(test_exceptions),  cmocka_unit_test(test_cr),
+		cmocka_unit_test(test_task_return),
 	};
 
 	return RUN(tests);

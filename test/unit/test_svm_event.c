@@ -5,6 +5,7 @@
  */
 #include "svm_world.h"
 #include "core/apic.h"
+#include "core/trap.h"
 #include "x86/apic.h"
 #include "x86/cr.h"
 #include "x86/rflags.h"
@@ -21,6 +22,19 @@ void apic_send(u32 dest, u32 icr_lo)
 	assert_int_equal(dest, 7);
 	assert_int_equal(ICR_DELIVERY(icr_lo), ICR_DELIVERY_NMI);
 	sent++;
+}
+
+void svm_state_set(struct vcpu *cpu, enum cpu_reg r, u64 value)
+{
+	assert_int_equal(r, REG_DR6);
+	vmcb_write(cpu, VMCB_DR6, value);
+}
+
+static u32 unblocked;
+
+void trap_unblock_nmi(void)
+{
+	unblocked++;
 }
 
 static u32 shutdowns;
@@ -178,6 +192,26 @@ static void test_nmis(void **state)
 	assert_false(svm_event_stepped(v)); /* any other #DB is the guest's */
 }
 
+/* The IRET to another task is carried out: the NMI that waits comes as soon as that task runs. */
+static void test_task_return(void **state)
+{
+	(void)state;
+	for (u32 waiting = 0; waiting < 2; waiting++) {
+		restart();
+		unblocked = 0;
+		for (u32 i = 0; i <= waiting; i++)
+			inject_nmi();
+		enter();
+		svm_event_nmi_over(v);
+		assert_false(iret_exits());
+		assert_false(svm.nmi_masked || v->event_set);
+		assert_int_equal(v->nmi_window, waiting);
+		assert_int_equal(unblocked, 1);
+		svm_event_nmi_window(v);
+		assert_int_equal(v->event_set, waiting);
+	}
+}
+
 /* The guest steps its own NMI handler: it gets its trap. */
 static void test_guest_steps(void **state)
 {
@@ -238,10 +272,10 @@ static void test_exception_first(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_exceptions),	cmocka_unit_test(test_double_faults),
-		cmocka_unit_test(test_redelivery),	cmocka_unit_test(test_nmis),
-		cmocka_unit_test(test_guest_steps),	cmocka_unit_test(test_window),
-		cmocka_unit_test(test_exception_first),
+		cmocka_unit_test(test_exceptions),  cmocka_unit_test(test_double_faults),
+		cmocka_unit_test(test_redelivery),  cmocka_unit_test(test_nmis),
+		cmocka_unit_test(test_task_return), cmocka_unit_test(test_guest_steps),
+		cmocka_unit_test(test_window),	    cmocka_unit_test(test_exception_first),
 	};
 
 	return RUN(tests);
