@@ -15,10 +15,10 @@ guest_field() {
 	guest_line "$1" | awk -F ' +[|] +' -v n="$2" '{ sub(/ *$/, "", $n); print $n }'
 }
 
-# apt_lists ARCH: fresh lists of an architecture that is not the host's
+# apt_lists ARCH: lists of an architecture that is not the host's, at most a day old
 apt_lists() {
 	lists=$cache/apt-$1
-	[ ! -e "$lists/fresh" ] || return 0
+	[ -z "$(find "$lists/fresh" -mtime -1 2>/dev/null)" ] || return 0
 	stage "fetching Debian's list of packages for $1"
 	mkdir -p "$lists/lists/partial" "$lists/archives/partial"
 	: >"$lists/status"
@@ -49,12 +49,13 @@ get_package() {
 		;;
 	esac
 	stage "fetching $real${arch:+ for $arch} (once) to $guest_dir"
-	rm -rf "$guest_dir/tmp"
-	fetch "$guest_dir/tmp" "$arch" "$real"
-	for image in "$guest_dir"/tmp/boot/vmlinuz-*; do
-		[ ! -e "$image" ] || mv "$image" "$guest_dir/tmp/boot/vmlinuz"
+	new=$guest_dir/tmp.$$
+	rm -rf "$new"
+	fetch "$new" "$arch" "$real"
+	for image in "$new"/boot/vmlinuz-*; do
+		[ ! -e "$image" ] || mv "$image" "$new/boot/vmlinuz"
 	done
-	mv "$guest_dir/tmp" "$guest_dir/$want"
+	mv "$new" "$guest_dir/$want"
 }
 
 # get_guests NAME...: fetches what these guests are, and builds what goes with them
