@@ -99,7 +99,7 @@ if uses linux bios alive refusal reset bare same kernel hostile iso installed pa
 	build_lamina
 	need_emulator
 	need 'test with another firmware' seabios=/usr/share/seabios/bios.bin
-	run_make build/console build/test/alive.img build/test/triple.img build/test/reset.img build/test/ntldr
+	run_make build/console build/test/alive.img build/test/triple.img build/test/reset.img build/test/ntldr build/test/mach
 fi
 if uses linux bios bare hostile; then
 	build_guest

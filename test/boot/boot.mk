@@ -11,3 +11,8 @@ $(BUILD)/test/ntldr: test/boot/ntldr.S $(BUILD)/test/alive.img
 	$(CC) -m32 -c -o $@.o $<
 	objcopy -O binary -j .text $@.o $@
 	head -c 512 $(BUILD)/test/alive.img >>$@
+
+$(BUILD)/test/mach: test/boot/mach.S
+	@mkdir -p $(@D)
+	$(CC) -m32 -c -o $@.o $<
+	ld -m elf_i386 -o $@ $@.o
