@@ -3,6 +3,7 @@
 # ./lamina test cr
 set -eu
 . "$top/script/lib/common.sh"
+. "$top/script/lib/rules.sh"
 
 usage() {
 	cat <<-'EOT'
@@ -13,25 +14,8 @@ usage() {
 	EOT
 }
 
-# the table, one line per rule, with the mutants that name it
-list() {
-	awk '
-		FNR == 1 { file++ }
-		file < files && $1 == "mutant" { mutant = $2 }
-		file < files && $1 == "rules" { for (i = 2; i <= NF; i++) mutants[$i] = mutants[$i] "; mutant " mutant }
-		file < files || /^#/ || /^$/ || /^in / { next }
-		/^\t/ { sub(/^\t/, ""); sub(/^none /, "none: "); tests = tests (tests ? "; " : "") $0; next }
-		{ flush() ; id = $1; sub(/^[^ ]* /, ""); title = $0 }
-		function flush() {
-			if (id)
-				printf "%-4s %s: %s%s\n", id, title, tests, mutants[id]
-			tests = ""
-		}
-		END { flush() }' files=$(($# + 1)) "$@" "$top/test/cr-rules"
-}
-
 case ${1:-} in
---list) list "$top"/test/mutants/*.mutants ;;
+--list) rules_list "$top/test/cr-rules" ;;
 --help) usage ;;
 '')
 	names=$(sed -n 's/^in //p; s/^\tboot //p' "$top/test/cr-rules" | tr ' ' '\n' | sort -u)

@@ -6,6 +6,7 @@ set -eu
 . "$top/script/lib/linux.sh"
 . "$top/script/lib/boot.sh"
 . "$top/script/lib/guests.sh"
+. "$top/script/lib/rules.sh"
 
 usage() {
 	cat <<-'EOF'
@@ -13,10 +14,12 @@ usage() {
 		       lamina test mutants [--list] [PATTERN]...
 		       lamina test cr [--list]
 		       lamina test guests
+		       lamina test --coverage
 
 		Builds everything and runs the tests: unit tests, short fuzzing, checks of the sources, and boots
 		in the Bochs emulator. Without PATTERN all but the slow ones (--all: those too); else the tests,
-		slow or not, whose name matches one (a shell pattern like 'linux-*'). --list only lists.
+		slow or not, whose name matches one (a shell pattern like 'linux-*'). --list only lists; --coverage
+		prints every requirement and every rule of CR0 and CR4 with the tests and mutants that show it.
 
 		Exits with 0 when all passed, so "git bisect run ./lamina test linux-1" works, with 1 when one
 		failed, and with 77 when all were skipped, because the machine lacks what they need. The consoles
@@ -45,6 +48,11 @@ while [ $# -gt 0 ]; do
 	--help) usage && exit 0 ;;
 	--all) all=1 ;;
 	--list) list=1 ;;
+	--coverage)
+		rules_list "$top/test/requirements"
+		rules_list "$top/test/cr-rules"
+		exit
+		;;
 	-*) die "test: unknown option '$1'; see lamina test --help" ;;
 	*) patterns="$patterns $1" ;;
 	esac
