@@ -39,15 +39,18 @@ static void intercept(struct vcpu *v, u32 field, u32 bit, bool on)
 
 /*
  * The exit interrupted the delivery of an event: deliver it again at the next entry. INT n, INT3
- * and INTO simply run again. One emulator calls an interrupt an exception.
+ * and INTO simply run again. QEMU calls an interrupt an exception. Bochs names the exception before
+ * for INT n: there RIP has moved on.
  */
 void svm_event_redeliver(struct vcpu *v)
 {
 	u64 info = vmcb_read(v, VMCB_EXITINTINFO);
 	u32 type = EVENT_INFO_TYPE(info);
 	u8 vector = EVENT_INFO_VECTOR(info);
+	bool int_n = svm_caps.emulated && (svm_caps.features & SVM_FEATURE_NRIP) &&
+		     vmcb_read(v, VMCB_NRIP) != vmcb_read(v, VMCB_RIP);
 
-	if (!(info & EVENT_INFO_VALID) || type == EVENT_TYPE_SOFT ||
+	if (!(info & EVENT_INFO_VALID) || type == EVENT_TYPE_SOFT || int_n ||
 	    (type == EVENT_TYPE_EXC && (vector == VECTOR_BP || vector == VECTOR_OF)))
 		return;
 	if (type == EVENT_TYPE_EXC && vector >= VECTOR_COUNT)

@@ -2,6 +2,7 @@
 #include "testkernel/quirks.h"
 #include "testkernel/acpi.h"
 #include "testkernel/asm.h"
+#include "testkernel/exec.h"
 #include "testkernel/features.h"
 #include "testkernel/lamina.h"
 #include "testkernel/tap.h"
@@ -42,6 +43,16 @@ static bool on_bochs_amd(void)
 {
 	return !memcmp(acpi.oem, "BOCHS ", sizeof(acpi.oem)) &&
 	       !(cpuid(1, 0).ecx & CPUID_1_ECX_HYPERVISOR) && cpu_vendor() == CRM_AMD;
+}
+
+static bool on_svm(void)
+{
+	return lamina_amd() && !on_tcg() && lamina_here();
+}
+
+static bool on_bochs_svm(void)
+{
+	return on_bochs_amd() && lamina_here();
 }
 
 static bool writes(const struct crp_step *s, u8 cr)
@@ -191,6 +202,10 @@ static const struct quirk_entry quirks[QUIRKS] = {
 	[BOCHS_VMRUN_CS_L_D] = {"bochs-vmrun-cs-l-d", on_bochs_amd, .in_guest = cs_l_d},
 	[BOCHS_VMRUN_CR3] = {"bochs-vmrun-cr3", on_bochs_amd},
 	[BOCHS_VMRUN_LME_PE] = {"bochs-vmrun-lme-pe", on_bochs_amd},
+	[SVM_NO_PDPTE_LOADS] = {"svm-no-pdpte-loads", on_svm},
+	[BOCHS_VTX_MSRS] = {"bochs-vtx-msrs", on_bochs_amd},
+	[BOCHS_SVM_LOSES_TRAP] = {"bochs-svm-loses-trap", on_bochs_svm},
+	[BOCHS_SVM_LOSES_INTR] = {"bochs-svm-loses-intr", on_bochs_svm},
 };
 
 _Static_assert(QUIRKS <= 64, "bits of found");

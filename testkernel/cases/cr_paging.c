@@ -160,6 +160,12 @@ static void pae_good(void *unused)
 	      fresh->vector);
 }
 
+/* There is no #GP, and the register is as written. */
+static bool no_loads(bool is)
+{
+	return quirk_took(TCG_NO_PDPTE_LOADS, is) || quirk_took(SVM_NO_PDPTE_LOADS, is);
+}
+
 /* A reserved bit in a PDPTE: MOV to CR0, CR3 or CR4 that would load it is #GP, nothing changes. */
 static void pae_bad(void *unused)
 {
@@ -191,11 +197,10 @@ static void pae_bad(void *unused)
 	alive = add(&l, OP_LOAD, at);
 	run(&l);
 	check((on->vector == VECTOR_GP && cr0_off->result == (cr0 & ~CR0_PG)) ||
-		      quirk_took(TCG_NO_PDPTE_LOADS,
-				 !on->vector && cr0_off->result == (cr0 ^ (u32)CR0_NE)),
+		      no_loads(!on->vector && cr0_off->result == (cr0 ^ (u32)CR0_NE)),
 	      "PG := 1: vector %u, CR0 %x", on->vector, cr0_off->result);
 	check((cr3->vector == VECTOR_GP && cr3_is->result == good) ||
-		      quirk_took(TCG_NO_PDPTE_LOADS, !cr3->vector && cr3_is->result == bad_at),
+		      no_loads(!cr3->vector && cr3_is->result == bad_at),
 	      "CR3: vector %u, CR3 %x", cr3->vector, cr3_is->result);
 	check(!pge->vector && cr4_is->result == (CR4_PAE | CR4_PGE), "PGE: vector %u, CR4 %x",
 	      pge->vector, cr4_is->result);
