@@ -18,12 +18,22 @@
 #include "x86/paging.h"
 
 /* Features hidden in CPUID: their MSRs are not there. */
+static const struct {
+	u32 first, last;
+} absent[] = {
+	{MSR_SMM_MONITOR_CTL, MSR_SMM_MONITOR_CTL},
+	{MSR_VMX_BASIC, MSR_VMX_LAST},
+	{MSR_RTIT_FIRST, MSR_RTIT_LAST},
+	{MSR_RTIT_ADDR_FIRST, MSR_RTIT_ADDR_LAST},
+	{MSR_VM_CR + 1, MSR_SVM_LAST},
+};
+
 static bool is_absent(u32 msr)
 {
-	return (msr >= MSR_VMX_BASIC && msr <= MSR_VMX_LAST) || msr == MSR_SMM_MONITOR_CTL ||
-	       (msr >= MSR_RTIT_FIRST && msr <= MSR_RTIT_LAST) ||
-	       (msr >= MSR_RTIT_ADDR_FIRST && msr <= MSR_RTIT_ADDR_LAST) ||
-	       (msr > MSR_VM_CR && msr <= MSR_SVM_LAST);
+	for (u32 i = 0; i < ARRAY_SIZE(absent); i++)
+		if (msr >= absent[i].first && msr <= absent[i].last)
+			return true;
+	return false;
 }
 
 static enum exit_answer give(struct vcpu *v, u64 value)
@@ -117,34 +127,23 @@ enum exit_answer exit_wrmsr(struct vcpu *v, const struct exit *x)
 	return wrmsr_safe(msr, value) ? EXIT_ADVANCE : inject_gp(v);
 }
 
-static void trap_amd(void)
-{
-	backend->trap_msr(MSR_EFER, true, true);
-	for (u32 m = MSR_SVM_FIRST; m <= MSR_SVM_LAST; m++)
-		backend->trap_msr(m, true, true);
-	backend->trap_msr(MSR_AMD_PATCH_LOADER, false, true);
-}
-
-/* AMD's processors have none of these. */
-static void trap_intel(void)
-{
-	backend->trap_msr(MSR_FEATURE_CONTROL, true, true);
-	backend->trap_msr(MSR_SMM_MONITOR_CTL, true, true);
-	backend->trap_msr(MSR_BIOS_UPDT_TRIG, false, true);
-	for (u32 m = MSR_VMX_BASIC; m <= MSR_VMX_LAST; m++)
-		backend->trap_msr(m, true, true);
-	for (u32 m = MSR_RTIT_FIRST; m <= MSR_RTIT_LAST; m++)
-		backend->trap_msr(m, true, true);
-	for (u32 m = MSR_RTIT_ADDR_FIRST; m <= MSR_RTIT_ADDR_LAST; m++)
-		backend->trap_msr(m, true, true);
-}
-
+/* Each vendor's only: AMD's processors have none of Intel's, and VT-x no bits for AMD's. */
 void msr_trap_init(void)
 {
-	if (backend->vendor == CRM_AMD)
-		trap_amd();
-	else
-		trap_intel();
+	bool amd = backend->vendor == CRM_AMD;
+
+	if (amd) {
+		backend->trap_msr(MSR_EFER, true, true);
+		backend->trap_msr(MSR_VM_CR, true, true);
+		backend->trap_msr(MSR_AMD_PATCH_LOADER, false, true);
+	} else {
+		backend->trap_msr(MSR_FEATURE_CONTROL, true, true);
+		backend->trap_msr(MSR_BIOS_UPDT_TRIG, false, true);
+	}
+	for (u32 i = 0; i < ARRAY_SIZE(absent); i++)
+		for (u32 m = absent[i].first; m <= absent[i].last; m++)
+			if ((m > MSR_VM_CR) == amd)
+				backend->trap_msr(m, true, true);
 	backend->trap_msr(MSR_APIC_BASE, false, true);
 	for (u32 m = MSR_MTRR_PHYSBASE0; m <= MSR_MTRR_DEF_TYPE; m++)
 		if (mtrr_is(m))

@@ -5,6 +5,7 @@
 #include "core/this_cpu.h"
 #include "lib/spinlock.h"
 #include "lib/string.h"
+#include "x86/paging.h"
 
 #define RWX (SLAT_READ | SLAT_WRITE | SLAT_EXEC)
 
@@ -60,9 +61,19 @@ static u64 leaf(u64 base, u32 level, u8 type)
 	return slat.f->leaf(HPA(base), perms, type, level);
 }
 
+static u64 table(const void *lower)
+{
+	return page_hpa(lower).v | RWX;
+}
+
+static bool is_table(u64 entry, u32 level)
+{
+	return level > 1 && (entry & RWX) && !(entry & PTE_PS);
+}
+
 static u64 *lower(u64 entry)
 {
-	return phys_ptr(slat.f->address(entry).v);
+	return phys_ptr(entry & PTE_ADDR);
 }
 
 static bool sync(u64 *entry, u64 base, u32 level, const u8 *known);
@@ -88,7 +99,7 @@ static bool sync(u64 *entry, u64 base, u32 level, const u8 *known)
 		type = *known;
 	else if (mtrr_type_range(&slat.mtrr, base, span(level), slat.phys_bits, &type))
 		known = &type;
-	if (slat.f->is_table(*entry, level))
+	if (is_table(*entry, level))
 		return sync_table(lower(*entry), base, level - 1, known);
 	if (known && leaf_fits(base, level)) {
 		*entry = leaf(base, level, type);
@@ -103,7 +114,7 @@ static bool sync(u64 *entry, u64 base, u32 level, const u8 *known)
 	/* whole before it is seen: other CPUs may be walking here */
 	if (!t || !sync_table(t, base, level - 1, known))
 		return false;
-	*entry = slat.f->table(page_hpa(t));
+	*entry = table(t);
 	return true;
 }
 
@@ -117,7 +128,7 @@ static u64 *gib_entry(u64 gpa)
 
 		if (!t)
 			return NULL;
-		*e = slat.f->table(page_hpa(t));
+		*e = table(t);
 	}
 	return &lower(*e)[gpa / PAGE_1G % 512];
 }
@@ -191,7 +202,7 @@ static u64 *page_entry(u64 gpa)
 	u64 *e = gib_entry(gpa);
 
 	for (u32 level = 3; level > 1; level--) {
-		if (!e || !slat.f->is_table(*e, level))
+		if (!e || !is_table(*e, level))
 			return NULL;
 		e = &lower(*e)[gpa / span(level - 1) % 512];
 	}

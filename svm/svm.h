@@ -72,7 +72,6 @@ enum vmcb_field {
 /* Exit codes (AMD APM vol. 2, appendix C) */
 enum svm_exit_code {
 	SVM_CR0_READ = 0x00,
-	SVM_CR0_WRITE = 0x10,
 	SVM_CR15_WRITE = 0x1f,
 	SVM_EXCEPTION = 0x40,
 	SVM_EXCEPTION_LAST = 0x5f,
@@ -89,9 +88,6 @@ enum svm_exit_code {
 	SVM_VMRUN = 0x80,
 	SVM_VMMCALL = 0x81,
 	SVM_VMLOAD = 0x82,
-	SVM_VMSAVE = 0x83,
-	SVM_STGI = 0x84,
-	SVM_CLGI = 0x85,
 	SVM_SKINIT = 0x86,
 	SVM_CODE_COUNT = 0x90,
 	SVM_NPF = 0x400

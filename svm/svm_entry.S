@@ -35,14 +35,9 @@ ready:	mov	VCPU_ARCH(%rbx), %rdx
 	mov	0x28(%rbx), %rbp
 	mov	0x30(%rbx), %rsi
 	mov	0x38(%rbx), %rdi
-	mov	0x40(%rbx), %r8
-	mov	0x48(%rbx), %r9
-	mov	0x50(%rbx), %r10
-	mov	0x58(%rbx), %r11
-	mov	0x60(%rbx), %r12
-	mov	0x68(%rbx), %r13
-	mov	0x70(%rbx), %r14
-	mov	0x78(%rbx), %r15
+	.irp	n, 8, 9, 10, 11, 12, 13, 14, 15
+	mov	8*\n(%rbx), %r\n
+	.endr
 	mov	0x18(%rbx), %rbx
 	vmrun	%rax
 	vmsave	%rax
@@ -54,14 +49,9 @@ ready:	mov	VCPU_ARCH(%rbx), %rdx
 	mov	%rbp, 0x28(%rbx)
 	mov	%rsi, 0x30(%rbx)
 	mov	%rdi, 0x38(%rbx)
-	mov	%r8, 0x40(%rbx)
-	mov	%r9, 0x48(%rbx)
-	mov	%r10, 0x50(%rbx)
-	mov	%r11, 0x58(%rbx)
-	mov	%r12, 0x60(%rbx)
-	mov	%r13, 0x68(%rbx)
-	mov	%r14, 0x70(%rbx)
-	mov	%r15, 0x78(%rbx)
+	.irp	n, 8, 9, 10, 11, 12, 13, 14, 15
+	mov	%r\n, 8*\n(%rbx)
+	.endr
 	mov	8(%rsp), %rax
 	vmload	%rax
 	stgi

@@ -7,11 +7,6 @@
  */
 #include "svm/svm.h"
 
-static u64 npt_table(hpa_t next)
-{
-	return next.v | PTE_P | PTE_W | PTE_U;
-}
-
 static u64 npt_leaf(hpa_t pa, u32 perms, u8 memtype, u32 level)
 {
 	u32 pat = NPT_PAT_INDEX(memtype);
@@ -24,22 +19,7 @@ static u64 npt_leaf(hpa_t pa, u32 perms, u8 memtype, u32 level)
 	       (pat & 4 ? (level > 1 ? PTE_PAT_LARGE : PTE_PAT) : 0);
 }
 
-static bool npt_is_table(u64 entry, u32 level)
-{
-	return level > 1 && (entry & PTE_P) && !(entry & PTE_PS);
-}
-
-static hpa_t npt_address(u64 entry)
-{
-	return HPA(entry & PTE_ADDR);
-}
-
-struct slat_format npt_format = {
-	.table = npt_table,
-	.leaf = npt_leaf,
-	.is_table = npt_is_table,
-	.address = npt_address,
-};
+struct slat_format npt_format = {.leaf = npt_leaf};
 
 void svm_slat_root(struct vcpu *v, hpa_t root)
 {

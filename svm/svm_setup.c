@@ -12,10 +12,7 @@
 #define EXITS1                                                                                   \
 	(INTERCEPT(SVM_NMI) | INTERCEPT(SVM_CPUID) | INTERCEPT(SVM_INVD) | INTERCEPT(SVM_IOIO) | \
 	 INTERCEPT(SVM_INVLPGA) | INTERCEPT(SVM_MSR) | INTERCEPT(SVM_SHUTDOWN))
-#define EXITS2                                                                   \
-	(INTERCEPT(SVM_VMRUN) | INTERCEPT(SVM_VMMCALL) | INTERCEPT(SVM_VMLOAD) | \
-	 INTERCEPT(SVM_VMSAVE) | INTERCEPT(SVM_STGI) | INTERCEPT(SVM_CLGI) |     \
-	 INTERCEPT(SVM_SKINIT))
+#define EXITS2 (INTERCEPT(SVM_SKINIT) * 2 - 1) /* VMRUN and all behind it */
 
 err_t svm_enable(struct vcpu *v)
 {

@@ -174,7 +174,8 @@ void svm_advance(struct vcpu *v, const struct exit *x)
 	u64 rip = x->rip + x->length;
 
 	vmcb_write(v, VMCB_SHADOW, 0);
-	if ((rip ^ x->rip) >> 32 || (vmcb_read(v, VMCB_RFLAGS) & RFLAGS_TF))
+	/* the lower half has wrapped, or a trap is due */
+	if ((u32)rip < x->length || (vmcb_read(v, VMCB_RFLAGS) & RFLAGS_TF))
 		advance_slowly(v, x);
 	else
 		vmcb_write(v, VMCB_RIP, rip);

@@ -30,14 +30,6 @@ hpa_t svm_io_bitmap(void)
 	return page_hpa(io_bitmap);
 }
 
-static void set_bit(u8 *map, u32 bit, bool on)
-{
-	if (on)
-		map[bit / 8] |= 1u << bit % 8;
-	else
-		map[bit / 8] &= ~(1u << bit % 8);
-}
-
 /* Two bits an MSR, read and write, for three ranges of 2000h. */
 void svm_trap_msr(u32 msr, bool read, bool write)
 {
@@ -45,11 +37,11 @@ void svm_trap_msr(u32 msr, bool read, bool write)
 	u32 bit = (range * 0x2000 + (msr & 0x1fff)) * 2;
 
 	ASSERT((msr & ~0x1fffu) == (range == 2 ? 0xc0010000 : range ? 0xc0000000 : 0));
-	set_bit(msr_bitmap, bit, read);
-	set_bit(msr_bitmap, bit + 1, write);
+	bit_set(msr_bitmap, bit, read);
+	bit_set(msr_bitmap, bit + 1, write);
 }
 
 void svm_trap_port(u16 port, bool on)
 {
-	set_bit(io_bitmap, port, on);
+	bit_set(io_bitmap, port, on);
 }

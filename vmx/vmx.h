@@ -31,8 +31,6 @@ enum vmcs_field {
 #define PROC2_INVPCID	   BIT(12)
 #define PROC2_XSAVES	   BIT(20)
 #define PROC2_USER_WAIT	   BIT(26)
-#define PROC2_PCONFIG	   BIT(27)
-#define PROC2_ENQCMD	   BIT(21)
 
 #define EXIT_CTL_SAVE_DEBUG BIT(2)
 #define EXIT_CTL_HOST64	    BIT(9)
@@ -53,16 +51,14 @@ enum vmcs_field {
 #define EPT_CAP_INVEPT	    BIT(20)
 #define EPT_CAP_AD	    BIT(21)
 #define EPT_CAP_INVEPT_ONE  BIT(25)
-#define EPT_CAP_INVVPID	    BIT(32)
 #define EPT_CAP_INVVPID_ONE BIT(41)
 
 #define EPTP_WB	    6ULL
 #define EPTP_4LEVEL (3ULL << 3)
 
-#define INVEPT_SINGLE	1
-#define INVEPT_ALL	2
-#define INVVPID_ADDRESS 0
-#define INVVPID_SINGLE	1
+#define INVEPT_SINGLE  1
+#define INVEPT_ALL     2
+#define INVVPID_SINGLE 1
 
 #define INTR_INFO_VALID		BIT(31)
 #define INTR_INFO_ERROR		BIT(11)
@@ -99,20 +95,11 @@ enum vmx_exit_reason {
 	VMX_INVD = 13,
 	VMX_VMCALL = 18,
 	VMX_VMCLEAR = 19,
-	VMX_VMLAUNCH = 20,
-	VMX_VMPTRLD = 21,
-	VMX_VMPTRST = 22,
-	VMX_VMREAD = 23,
-	VMX_VMRESUME = 24,
-	VMX_VMWRITE = 25,
-	VMX_VMXOFF = 26,
 	VMX_VMXON = 27,
 	VMX_CR_ACCESS = 28,
 	VMX_IO = 30,
 	VMX_RDMSR = 31,
 	VMX_WRMSR = 32,
-	VMX_ENTRY_FAIL_STATE = 33,
-	VMX_ENTRY_FAIL_MSR = 34,
 	VMX_EPT_VIOLATION = 48,
 	VMX_EPT_MISCONFIG = 49,
 	VMX_INVEPT = 50,

@@ -9,33 +9,22 @@
 #include "x86/paging.h"
 #include "x86/vector.h"
 
-struct bit_name {
+static const struct {
+	bool is_cr0;
 	u8 bit;
-	char name[12];
-};
-
-static const struct bit_name cr0_names[] = {
-	{0, "PE"},  {1, "MP"},	{2, "EM"},  {3, "TS"},	{4, "ET"},  {5, "NE"},
-	{16, "WP"}, {18, "AM"}, {29, "NW"}, {30, "CD"}, {31, "PG"},
-};
-
-static const struct bit_name cr4_names[] = {
-	{0, "VME"},	    {1, "PVI"},	   {2, "TSD"},	    {3, "DE"},	  {4, "PSE"},
-	{5, "PAE"},	    {6, "MCE"},	   {7, "PGE"},	    {8, "PCE"},	  {9, "OSFXSR"},
-	{10, "OSXMMEXCPT"}, {11, "UMIP"},  {12, "LA57"},    {13, "VMXE"}, {14, "SMXE"},
-	{16, "FSGSBASE"},   {17, "PCIDE"}, {18, "OSXSAVE"}, {19, "KL"},	  {20, "SMEP"},
-	{21, "SMAP"},	    {22, "PKE"},   {23, "CET"},	    {24, "PKS"},  {25, "UINTR"},
+	const char *name;
+} bits[] = {
+#define CRM_CR0_BIT(name, bit, class)		    {true, bit, #name},
+#define CRM_CR4_BIT(name, bit, class, w, cpuid_bit) {false, bit, #name},
+#include "crmodel/crm_bits.def"
 };
 
 static void name_bit(char *out, size_t size, bool is_cr0, u32 bit)
 {
-	const struct bit_name *t = is_cr0 ? cr0_names : cr4_names;
-	size_t n = is_cr0 ? ARRAY_SIZE(cr0_names) : ARRAY_SIZE(cr4_names);
-
 	fmt(out, size, "bit %u", bit);
-	for (size_t i = 0; i < n; i++)
-		if (t[i].bit == bit)
-			fmt(out, size, "%s", t[i].name);
+	for (size_t i = 0; i < ARRAY_SIZE(bits); i++)
+		if (bits[i].is_cr0 == is_cr0 && bits[i].bit == bit)
+			fmt(out, size, "%s", bits[i].name);
 }
 
 void vmx_check_fixed(struct check *c, const char *name, bool is_cr0, u64 value, u64 exempt)

@@ -29,22 +29,10 @@ vmx_enter_window:
 	jne	vmx_enter_abort
 	cmpl	$0, VCPU_LAUNCHED(%rbx)
 	mov	%rbx, %rsp
-	pop	%rax
-	pop	%rcx
-	pop	%rdx
-	pop	%rbx
-	pop	%rbp			/* the slot of RSP */
-	pop	%rbp
-	pop	%rsi
-	pop	%rdi
-	pop	%r8
-	pop	%r9
-	pop	%r10
-	pop	%r11
-	pop	%r12
-	pop	%r13
-	pop	%r14
-	pop	%r15
+	/* RBP twice: first the slot of RSP */
+	.irp	reg, rax, rcx, rdx, rbx, rbp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
+	pop	%\reg
+	.endr
 	jz	1f
 	vmresume
 	jmp	2f
@@ -64,22 +52,9 @@ vmx_enter_abort:
 
 	.balign	16
 vmx_exit_entry:
-	push	%r15
-	push	%r14
-	push	%r13
-	push	%r12
-	push	%r11
-	push	%r10
-	push	%r9
-	push	%r8
-	push	%rdi
-	push	%rsi
-	push	%rbp
-	push	%rbp			/* the slot of RSP */
-	push	%rbx
-	push	%rdx
-	push	%rcx
-	push	%rax
+	.irp	reg, r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbp, rbx, rdx, rcx, rax
+	push	%\reg
+	.endr
 	mov	%rsp, %rdi
 	mov	%rsp, %rbx
 	mov	VCPU_HOST_RSP(%rdi), %rsp

@@ -5,14 +5,8 @@
 #include "x86/insn.h"
 #include "x86/paging.h"
 
-#define EPT_RWX	       7ULL
 #define EPT_TYPE(t)    ((u64)(t) << 3)
 #define EPT_LEAF_LARGE BIT(7)
-
-static u64 ept_table(hpa_t next)
-{
-	return next.v | EPT_RWX;
-}
 
 static u64 ept_leaf(hpa_t pa, u32 perms, u8 memtype, u32 level)
 {
@@ -21,22 +15,7 @@ static u64 ept_leaf(hpa_t pa, u32 perms, u8 memtype, u32 level)
 	return pa.v | perms | EPT_TYPE(memtype) | (level > 1 ? EPT_LEAF_LARGE : 0);
 }
 
-static bool ept_is_table(u64 entry, u32 level)
-{
-	return level > 1 && (entry & EPT_RWX) && !(entry & EPT_LEAF_LARGE);
-}
-
-static hpa_t ept_address(u64 entry)
-{
-	return HPA(entry & PTE_ADDR);
-}
-
-struct slat_format ept_format = {
-	.table = ept_table,
-	.leaf = ept_leaf,
-	.is_table = ept_is_table,
-	.address = ept_address,
-};
+struct slat_format ept_format = {.leaf = ept_leaf};
 
 void vmx_slat_root(struct vcpu *v, hpa_t root)
 {

@@ -58,6 +58,16 @@ static u32 controls(u64 caps, u64 wanted)
 	return (u32)((wanted & (caps >> 32)) | (u32)caps);
 }
 
+/* Nothing of this, and of the host's state what it does not use */
+static const u16 zero[] = {
+	VMCS_EXCEPTION_BITMAP,	   VMCS_PF_ERROR_MASK,	      VMCS_PF_ERROR_MATCH,
+	VMCS_CR3_TARGET_COUNT,	   VMCS_EXIT_MSR_STORE_COUNT, VMCS_EXIT_MSR_LOAD_COUNT,
+	VMCS_ENTRY_MSR_LOAD_COUNT, VMCS_ENTRY_INTR_INFO,      VMCS_TSC_OFFSET,
+	VMCS_HOST_SS_SEL,	   VMCS_HOST_DS_SEL,	      VMCS_HOST_ES_SEL,
+	VMCS_HOST_FS_SEL,	   VMCS_HOST_GS_SEL,	      VMCS_HOST_FS_BASE,
+	VMCS_HOST_SYSENTER_CS,	   VMCS_HOST_SYSENTER_ESP,    VMCS_HOST_SYSENTER_EIP,
+};
+
 static void setup_controls(struct vmx_vcpu *m)
 {
 	/* VPIDs only where the guest's translations can be flushed by VPID */
@@ -77,15 +87,6 @@ static void setup_controls(struct vmx_vcpu *m)
 	vmwrite(VMCS_ENTRY_CONTROLS,
 		controls(vmx_caps.entry,
 			 ENTRY_CTL_LOAD_DEBUG | ENTRY_CTL_LOAD_PAT | ENTRY_CTL_LOAD_EFER));
-	vmwrite(VMCS_EXCEPTION_BITMAP, 0);
-	vmwrite(VMCS_PF_ERROR_MASK, 0);
-	vmwrite(VMCS_PF_ERROR_MATCH, 0);
-	vmwrite(VMCS_CR3_TARGET_COUNT, 0);
-	vmwrite(VMCS_EXIT_MSR_STORE_COUNT, 0);
-	vmwrite(VMCS_EXIT_MSR_LOAD_COUNT, 0);
-	vmwrite(VMCS_ENTRY_MSR_LOAD_COUNT, 0);
-	vmwrite(VMCS_ENTRY_INTR_INFO, 0);
-	vmwrite(VMCS_TSC_OFFSET, 0);
 	vmwrite(VMCS_VMCS_LINK, ~0ULL);
 	if (proc2 & PROC2_XSAVES)
 		vmwrite(VMCS_XSS_EXIT_BITMAP, 0);
@@ -104,20 +105,11 @@ static void setup_host(struct vcpu *v)
 	vmwrite(VMCS_HOST_EFER, rdmsr(MSR_EFER));
 	vmwrite(VMCS_HOST_PAT, PAT_RESET);
 	vmwrite(VMCS_HOST_CS_SEL, SEL_CODE64);
-	vmwrite(VMCS_HOST_SS_SEL, 0);
-	vmwrite(VMCS_HOST_DS_SEL, 0);
-	vmwrite(VMCS_HOST_ES_SEL, 0);
-	vmwrite(VMCS_HOST_FS_SEL, 0);
-	vmwrite(VMCS_HOST_GS_SEL, 0);
 	vmwrite(VMCS_HOST_TR_SEL, SEL_TSS);
-	vmwrite(VMCS_HOST_FS_BASE, 0);
 	vmwrite(VMCS_HOST_GS_BASE, (uintptr_t)p);
 	vmwrite(VMCS_HOST_TR_BASE, (uintptr_t)&p->tss);
 	vmwrite(VMCS_HOST_GDTR_BASE, (uintptr_t)p->gdt);
 	vmwrite(VMCS_HOST_IDTR_BASE, trap_idt_base());
-	vmwrite(VMCS_HOST_SYSENTER_CS, 0);
-	vmwrite(VMCS_HOST_SYSENTER_ESP, 0);
-	vmwrite(VMCS_HOST_SYSENTER_EIP, 0);
 	vmwrite(VMCS_HOST_RSP, (uintptr_t)v + VCPU_GPR_END);
 	vmwrite(VMCS_HOST_RIP, (uintptr_t)vmx_exit_entry);
 }
@@ -133,6 +125,8 @@ err_t vmx_vcpu_init(struct vcpu *v)
 		return "VMPTRLD failed";
 	v->launched = 0;
 	m->nmis = 0;
+	for (u32 i = 0; i < ARRAY_SIZE(zero); i++)
+		vmwrite(zero[i], 0);
 	setup_controls(m);
 	setup_host(v);
 	if (vmread(VMCS_PROC_CONTROLS2) & PROC2_VPID)

@@ -91,15 +91,24 @@ static void arm_single_step(void)
 	vmwrite(VMCS_GUEST_PENDING_DEBUG, vmread(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
 }
 
+__attribute__((noinline)) static void advance_slowly(struct vcpu *v, const struct exit *x)
+{
+	vmwrite(VMCS_GUEST_RIP, gmem_next_rip(v, x));
+	if (event_single_step(vmread(VMCS_GUEST_RFLAGS), vmread(VMCS_GUEST_DEBUGCTL)))
+		arm_single_step();
+}
+
 void vmx_advance(struct vcpu *v, const struct exit *x)
 {
+	u64 rip = x->rip + x->length;
 	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
-	u64 rflags = vmread(VMCS_GUEST_RFLAGS);
 
-	vmwrite(VMCS_GUEST_RIP, gmem_next_rip(v, x));
 	if (blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
 			blocking & ~(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
-	if ((rflags & RFLAGS_TF) && event_single_step(rflags, vmread(VMCS_GUEST_DEBUGCTL)))
-		arm_single_step();
+	/* the lower half has wrapped, or a trap is due */
+	if ((u32)rip < x->length || (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
+		advance_slowly(v, x);
+	else
+		vmwrite(VMCS_GUEST_RIP, rip);
 }

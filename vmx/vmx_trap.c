@@ -27,14 +27,6 @@ hpa_t vmx_io_bitmap(u32 half)
 	return page_hpa(io_bitmap + half * PAGE_SIZE);
 }
 
-static void set_bit(u8 *map, u32 bit, bool on)
-{
-	if (on)
-		map[bit / 8] |= 1u << bit % 8;
-	else
-		map[bit / 8] &= ~(1u << bit % 8);
-}
-
 /* Reads in the first half, writes in the second; low MSRs, then those from C0000000h. */
 void vmx_trap_msr(u32 msr, bool read, bool write)
 {
@@ -42,11 +34,11 @@ void vmx_trap_msr(u32 msr, bool read, bool write)
 	u32 bit = (msr & 0x1fff) + high * 0x2000;
 
 	ASSERT((msr & ~0x1fffu) == (high ? 0xc0000000 : 0));
-	set_bit(msr_bitmap, bit, read);
-	set_bit(msr_bitmap + 2048, bit, write);
+	bit_set(msr_bitmap, bit, read);
+	bit_set(msr_bitmap + 2048, bit, write);
 }
 
 void vmx_trap_port(u16 port, bool on)
 {
-	set_bit(io_bitmap, port, on);
+	bit_set(io_bitmap, port, on);
 }

@@ -125,44 +125,20 @@ static inline u64 read_dr6(void)
 	return v;
 }
 
-static inline void outb(u16 port, u8 v)
-{
-	__asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
-}
-
-static inline void outw(u16 port, u16 v)
-{
-	__asm__ volatile("outw %0, %1" ::"a"(v), "Nd"(port));
-}
-
-static inline void outl(u16 port, u32 v)
-{
-	__asm__ volatile("outl %0, %1" ::"a"(v), "Nd"(port));
-}
-
-static inline u8 inb(u16 port)
-{
-	u8 v;
-
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-
-static inline u16 inw(u16 port)
-{
-	u16 v;
-
-	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-
-static inline u32 inl(u16 port)
-{
-	u32 v;
-
-	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
+#define PORT_ACCESSORS(suffix, type)                                             \
+	static inline void out##suffix(u16 port, type v)                         \
+	{                                                                        \
+		__asm__ volatile("out" #suffix " %0, %1" ::"a"(v), "Nd"(port));  \
+	}                                                                        \
+	static inline type in##suffix(u16 port)                                  \
+	{                                                                        \
+		type v;                                                          \
+		__asm__ volatile("in" #suffix " %1, %0" : "=a"(v) : "Nd"(port)); \
+		return v;                                                        \
+	}
+PORT_ACCESSORS(b, u8)
+PORT_ACCESSORS(w, u16)
+PORT_ACCESSORS(l, u32)
 
 struct desc_ptr {
 	u16 limit;

@@ -56,4 +56,10 @@ static inline u64 align_up(u64 x, u64 a)
 	return align_down(x + a - 1, a);
 }
 
+/* One bit of a bitmap. */
+static inline void bit_set(u8 *map, u32 bit, bool on)
+{
+	map[bit / 8] = (u8)((map[bit / 8] & ~(1u << bit % 8)) | (u32)on << bit % 8);
+}
+
 #endif

@@ -75,7 +75,6 @@ static void test_rights(void **state)
 
 		svm_caps.nx = true;
 		assert_int_equal(e, 0x80000007 | (level > 1 ? 0x80 : 0));
-		assert_false(npt_format.is_table(e, level));
 		e = npt_format.leaf(HPA(0x80000000), SLAT_READ, MTRR_WB, level);
 		assert_int_equal(e, 0x8000000080000005 | (level > 1 ? 0x80 : 0));
 		svm_caps.nx = false;
@@ -83,10 +82,6 @@ static void test_rights(void **state)
 		assert_int_equal(e >> 63, 0);
 		assert_int_equal(npt_format.leaf(HPA(0x80000000), 0, MTRR_WB, level), 0);
 	}
-	assert_false(npt_format.is_table(npt_format.leaf(HPA(0), 7, MTRR_WC, 1), 1));
-	assert_true(npt_format.is_table(npt_format.table(HPA(0x5000)), 2));
-	assert_int_equal(npt_format.table(HPA(0x5000)), 0x5007);
-	assert_int_equal(npt_format.address(npt_format.table(HPA(0x5000))).v, 0x5000);
 }
 
 static void test_flush(void **state)

@@ -215,9 +215,9 @@ static void test_vcpu_init(void **state)
 	assert_int_equal(vmcb_read(v, VMCB_CLEAN), 0);
 	assert_int_equal(vmcb_read(v, VMCB_EXC_INTERCEPTS), 1u << 13 | 1u << 30);
 	assert_int_equal(vmcb_read(v, VMCB_CR_INTERCEPTS), 0);
-	/* NMI, CPUID, INVD, I/O, MSR, shutdown; an INIT is redirected instead */
+	/* NMI, CPUID, INVD, INVLPGA, I/O, MSR, shutdown; an INIT is redirected instead */
 	assert_int_equal(vmcb_read(v, VMCB_INTERCEPTS1),
-			 1u << 1 | 1u << 18 | 1u << 22 | 1u << 27 | 1u << 28 | 1u << 31);
+			 1u << 1 | 1u << 18 | 1u << 22 | 1u << 26 | 1u << 27 | 1u << 28 | 1u << 31);
 	assert_int_equal(vmcb_read(v, VMCB_INTERCEPTS2), 0x7f);
 	assert_int_equal(vmcb_read(v, VMCB_MSRPM), 0x10000);
 	assert_int_equal(vmcb_read(v, VMCB_IOPM), 0x20000);
