@@ -190,7 +190,6 @@ static const struct quirk_entry quirks[QUIRKS] = {
 	[TCG_EXIT_LME] = {"tcg-exit-lme", on_tcg, .in_guest = exits_with_lme},
 	[TCG_SKINIT] = {"tcg-skinit", on_tcg},
 	[TCG_SVM_V86] = {"tcg-svm-v86", on_tcg},
-	[TCG_VMRUN_ADDRESS] = {"tcg-vmrun-address", on_tcg},
 	[BOCHS_LMSW_SELECTIVE] = {"bochs-lmsw-selective", on_bochs_amd,
 				  .in_guest = lmsw_unselective},
 	[BOCHS_SELECTIVE_STORED] = {"bochs-selective-stored", on_bochs_amd,
