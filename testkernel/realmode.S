@@ -47,7 +47,7 @@ realmode_back:
 
 	.section .rodata
 	.balign 4
-	.globl realmode_start, realmode_end
+	.globl realmode_start, realmode_vector_end, realmode_end
 realmode_start:
 	.long 0
 regs:
@@ -101,7 +101,8 @@ real:
 	movl AT(regs + 12), %edx
 	movl AT(regs + 16), %esi
 	movl AT(regs + 20), %edi
-	int $0x15
+	int $0x15 /* or another, see realmode_int */
+realmode_vector_end:
 	movl %eax, %cs:AT(regs)
 	movl %ebx, %cs:AT(regs + 4)
 	movl %ecx, %cs:AT(regs + 8)
@@ -133,5 +134,31 @@ enter32:
 	movl %eax, %cr0
 	ljmp $TK_CODE64, $realmode_back
 realmode_end:
+
+/* An interrupt's handler: A20 off, a word at RM_BUFFER and one 1 MiB above it, A20 on. CX, BX: the carry of the two calls;
+ * DX, SI: the upper word without and with A20, after 1234h was written to the lower one. */
+	.code16
+	.globl realmode_a20, realmode_a20_end
+realmode_a20:
+	push %ds
+	push %es
+	xorw %ax, %ax
+	movw %ax, %ds
+	decw %ax
+	movw %ax, %es
+	movw $0, %es:RM_BUFFER + 0x10
+	movw $0x2400, %ax
+	int $0x15
+	sbbw %cx, %cx
+	movw $0x1234, RM_BUFFER
+	movw %es:RM_BUFFER + 0x10, %dx
+	movw $0x2401, %ax
+	int $0x15
+	sbbw %bx, %bx
+	movw %es:RM_BUFFER + 0x10, %si
+	pop %es
+	pop %ds
+	iret
+realmode_a20_end:
 
 	.section .note.GNU-stack, "", @progbits

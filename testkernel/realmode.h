@@ -13,7 +13,7 @@ struct rm_regs { /* offsets are used in realmode.S */
 
 #define RM_CARRY 1u /* in eflags */
 
-/* INT 15h with these registers. */
-void realmode_int15(struct rm_regs *r);
+/* The interrupt `vector` with these registers. */
+void realmode_int(u8 vector, struct rm_regs *r);
 
 #endif

@@ -27,8 +27,7 @@
 	pushl %eax
 	movl %cr3, %eax
 	pushl %eax
-	movl %cr2, %eax
-	pushl %eax
+	pushl %ss:TASK_MARK_AT
 	movl $TS_RUN, %eax
 	movl %eax, %fs
 	movl %fs:RUN_NEXT, %edi

@@ -10,6 +10,7 @@
 #define ACCESS_BUSY 0x02u
 #define GATE_TASK   0x85u
 #define GATE32	    0x8eu
+#define TASK_LIMIT  (sizeof(struct tss32) + sizeof(worlds->redirect))
 #define PAGE_FLAGS  (PTE_PS | PTE_U | PTE_W | PTE_P)
 
 void task_enter(struct task_run *run);
@@ -56,7 +57,7 @@ static void build_gdt(struct task_world *w, const u8 *code)
 {
 	memcpy(w->gdt, this_cpu()->gdt, sizeof(this_cpu()->gdt));
 	set(w, TS_MAIN, descriptor(address(&w->main), sizeof(w->main) - 1, ACCESS_TSS, 0));
-	set(w, TS_TASK, descriptor(address(&w->task), sizeof(w->task) - 1, ACCESS_TSS, 0));
+	set(w, TS_TASK, descriptor(address(&w->task), TASK_LIMIT, ACCESS_TSS, 0));
 	set(w, TS_TASK16, descriptor(address(&w->task16), sizeof(w->task16) - 1, 0x81, 0));
 	set(w, TS_SMALL, descriptor(address(&w->task), sizeof(w->task) - 2, ACCESS_TSS, 0));
 	set(w, TS_CODE, descriptor(address(code), 0xfffff, 0x9a, 0xc));
@@ -77,6 +78,9 @@ static void build_tables(struct task_world *w)
 		pd_pae[i / 512][i % 512] = (u64)i << 21 | PAGE_FLAGS;
 	for (u32 i = 0; i < 4; i++)
 		w->pdpt[0][i] = w->pdpt[1][i] = (uintptr_t)pd_pae[i] | PTE_P;
+	pd32[1][512] = pd32[1][0];
+	w->pdpt[1][2] = w->pdpt[1][0];
+	*(volatile u32 *)(uintptr_t)(RM_BUFFER + TASK_MARK_OFFSET) = TASK_MARK;
 }
 
 static void build_run(struct task_world *w, enum task_paging paging, const u8 *op)
@@ -112,7 +116,7 @@ static void build_run(struct task_world *w, enum task_paging paging, const u8 *o
 		.ds = TK_DATA,
 		.fs = TS_RUN,
 		.ldt = TS_LDT,
-		.iomap = sizeof(w->task),
+		.iomap = TASK_LIMIT,
 	};
 	w->main = (struct tss32){.cr3 = w->run.cr3, .iomap = sizeof(w->main)};
 }

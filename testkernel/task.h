@@ -26,7 +26,7 @@ struct tss16 {
 
 /* What a task found, or a fault's handler, which has vector and error code on its stack. */
 struct task_seen {
-	u32 cr2, cr3, cr0, ldt, tr, cs, ss, gs, fs, es, ds;
+	u32 mark, cr3, cr0, ldt, tr, cs, ss, gs, fs, es, ds;
 	u32 edi, esi, ebp, esp, ebx, edx, ecx, eax, eflags;
 	u32 stack[RUN_SEEN_STACK];
 };
@@ -54,6 +54,8 @@ struct task_world {
 	u64 gdt[TS_ENTRIES];
 	u64 idt[128];
 	struct tss32 main, task;
+	u8 redirect[32],
+		io_end[2]; /* belong to task's TSS: bits 0, so INT n is the 8086 program's */
 	struct tss16 task16;
 	u64 pdpt[2][4] __attribute__((aligned(32)));
 	u8 stacks[3][1024] __attribute__((aligned(16)));

@@ -20,6 +20,11 @@
 
 #define TASK_VECTOR 0x50 /* a task gate in the IDT, to TS_TASK */
 
+/* Only the other task's page tables map this to the word at RM_BUFFER + TASK_MARK_OFFSET. */
+#define TASK_MARK_OFFSET 0xff0
+#define TASK_MARK_AT	 (0x80000000 + RM_BUFFER + TASK_MARK_OFFSET)
+#define TASK_MARK	 0xfeedc0de
+
 /* struct task_run */
 #define RUN_GDTR	2
 #define RUN_IDTR	10

@@ -15,6 +15,7 @@
 #define RFLAGS_OF    BIT(11)
 #define RFLAGS_NT    BIT(14)
 #define RFLAGS_VM    BIT(17)
+#define RFLAGS_VIF   BIT(19)
 
 #define RFLAGS_WRITABLE 0x3f7fd5ull /* all there are but bit 1 */
 

@@ -23,7 +23,7 @@ static bool next_entry(u32 *next)
 	u32 type;
 
 	memset((void *)(uintptr_t)RM_BUFFER, 0xcc, 2 * E820_ENTRY);
-	realmode_int15(&r);
+	realmode_int(0x15, &r);
 	check(!(r.eflags & RM_CARRY) && r.eax == SMAP && r.ecx >= E820_ENTRY,
 	      "E820 after %x: EAX %x ECX %x flags %x", *next, r.eax, r.ecx, r.eflags);
 	if (r.eflags & RM_CARRY || r.eax != SMAP)
@@ -93,7 +93,7 @@ static void older_calls(void)
 
 	if (lamina_here() && lamina_info(HC_INFO_HV_BASE, &hv) && hv < limit)
 		limit = hv;
-	realmode_int15(&r);
+	realmode_int(0x15, &r);
 	kib = (u16)r.ecx ? (u16)r.ecx : (u16)r.eax;
 	blocks = (u16)r.edx ? (u16)r.edx : (u16)r.ebx;
 	note("E801: %lu KiB from 1 MiB, %lu blocks of 64 KiB from 16 MiB", kib, blocks);
@@ -103,7 +103,7 @@ static void older_calls(void)
 	check(MiB(16) + (blocks + 64) * KiB(64) > ram_end(), "E801: %lu blocks of RAM to %lx",
 	      blocks, ram_end());
 	r = (struct rm_regs){.eax = 0x8800};
-	realmode_int15(&r);
+	realmode_int(0x15, &r);
 	kib = (u16)r.eax;
 	note("88h: %lu KiB from 1 MiB", kib);
 	check(!(r.eflags & RM_CARRY), "88h: flags %x", r.eflags);

@@ -11,6 +11,8 @@
 #include "testkernel/smp.h"
 #include "testkernel/tap.h"
 #include "testkernel/task.h"
+#include "lib/string.h"
+#include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/rflags.h"
 
@@ -59,7 +61,8 @@ static void check_task(struct task_world *w, u32 n, bool nested, const char *wha
 		      (s->fs & 0xffff) == TS_RUN && !(s->gs & 0xffff),
 	      "%s: CS %x SS %x DS %x ES %x FS %x GS %x", what, s->cs, s->ss, s->ds, s->es, s->fs,
 	      s->gs);
-	check(s->cr3 == cr3, "%s: CR3 %x, not %x", what, s->cr3, cr3);
+	check(s->cr3 == cr3 && (!paging || s->mark == TASK_MARK), "%s: CR3 %x, not %x, memory %x",
+	      what, s->cr3, cr3, s->mark);
 	check(s->cr0 == (w->run.cr0 | CR0_TS), "%s: CR0 %x, not %x", what, s->cr0,
 	      w->run.cr0 | (u32)CR0_TS);
 	check(!nested || (w->task.link & 0xffff) == TS_MAIN, "%s: link %x", what, w->task.link);
@@ -79,7 +82,8 @@ static void check_main(struct task_world *w, u32 n, const char *what)
 	check((s->eflags & (ARITHMETIC | (u32)RFLAGS_NT)) == ARITHMETIC, "%s: EFLAGS %x", what,
 	      s->eflags);
 	check(s->esp + 4 == stack_of(w), "%s: ESP %x, not %x", what, s->esp + 4, stack_of(w));
-	check(s->cr3 == w->run.cr3, "%s: CR3 %x, not %x", what, s->cr3, w->run.cr3);
+	check(s->cr3 == w->run.cr3 && s->mark != TASK_MARK, "%s: CR3 %x, not %x, memory %x", what,
+	      s->cr3, w->run.cr3, s->mark);
 	check(is_busy(w, TS_MAIN) && !is_busy(w, TS_TASK), "%s: busy: main %u, task %u", what,
 	      is_busy(w, TS_MAIN), is_busy(w, TS_TASK));
 }
@@ -223,6 +227,34 @@ static void to_v86(void *unused)
 	      s->stack[4], s->stack[6], s->stack[7], s->stack[8], s->stack[9], s->stack[10]);
 }
 
+/* With VME an 8086 program has its own INT n and a virtual IF; without, INT n is #GP. */
+static void to_vme(void *unused)
+{
+	/* int $0x70; cli; pushf; pop %cx; sti; pushf; pop %dx; ud2; behind them mov $0x5a5a, %bx;
+	 * iret */
+	static const u8 code[] = {0xcd, 0x70, 0xfa, 0x9c, 0x59, 0xfb, 0x9c,
+				  0x5a, 0x0f, 0x0b, 0xbb, 0x5a, 0x5a, 0xcf};
+	struct task_world *w = prepare(task_op_jump, task_end);
+	const struct task_seen *s = w->run.seen;
+	bool vme = cpuid(1, 0).edx & BIT(1);
+	u32 entry = RM_BUFFER + 10, n;
+
+	(void)unused;
+	memcpy((void *)(uintptr_t)RM_BUFFER, code, sizeof(code));
+	memcpy((void *)(uintptr_t)(0x70 * 4), &entry, 4);
+	w->run.cr4 |= vme ? (u32)CR4_VME : 0;
+	w->task.eflags |= (u32)(RFLAGS_VM | RFLAGS_VIF);
+	w->task.cs = RM_BUFFER >> 4;
+	w->task.ss = w->task.ds = w->task.es = 0x1234;
+	w->task.fs = 0;
+	n = task_go(w);
+	check(n == 1 && s->stack[0] == (vme ? VECTOR_UD : VECTOR_GP),
+	      "VME %u: %u tasks ran, vector %u", vme, n, s->stack[0]);
+	check(!vme || ((u16)s->ebx == 0x5a5a && !(s->ecx & RFLAGS_IF) && (s->edx & RFLAGS_IF) &&
+		       (s->stack[4] & RFLAGS_VIF)),
+	      "EBX %x ECX %x EDX %x EFLAGS %x", s->ebx, s->ecx, s->edx, s->stack[4]);
+}
+
 /* T of the new TSS: #DB before its first instruction. */
 static void debug_trap(void *unused)
 {
@@ -312,6 +344,7 @@ void group_task(void)
 		{by_events, "NMIs and an interrupt through task gates"},
 		{to_16bit, "a 16-bit task"},
 		{to_v86, "a task in virtual-8086 mode"},
+		{to_vme, "INT n and IF of an 8086 program"},
 		{to_user, "a task at CPL 3"},
 		{debug_trap, "a task with the debug trap flag"},
 		{faults, "faults before and behind the switch"},
