@@ -99,11 +99,11 @@ enum svm_exit_code {
 
 /* What this processor offers; filled once by svm_caps_read, the same on all CPUs. */
 struct svm_caps {
-	u32 features;  /* CPUID 8000000Ah, EDX */
-	u32 clean;     /* the clean bits there are */
-	bool tcg;      /* QEMU's emulation, which does not judge CR0 and CR4 */
-	bool emulated; /* INIT cannot be redirected to #SX: QEMU's emulation, or Bochs; from enable
-			*/
+	u32 features; /* CPUID 8000000Ah, EDX */
+	u32 clean;    /* the clean bits there are */
+	bool tcg;     /* QEMU's emulation, which does not judge CR0 and CR4 */
+	bool bochs; /* emulated, and not by QEMU: INIT cannot be redirected to #SX; from svm_enable
+		     */
 	bool nx, has_1g;
 	u64 cr4; /* the CR4 bits there are */
 	u32 phys_bits;

@@ -17,7 +17,7 @@
  */
 struct crm_limits svm_cr_limits(enum crm_name cr)
 {
-	u64 bochs = svm_caps.emulated && cr == CRM_CR0 ? CR0_PE : 0;
+	u64 bochs = svm_caps.bochs && cr == CRM_CR0 ? CR0_PE : 0;
 
 	return (struct crm_limits){.must0 = cr == CRM_CR0 ? ~CR0_EXISTS : ~svm_caps.cr4,
 				   .unjudged = svm_caps.tcg ? ~0ULL : bochs};

@@ -47,8 +47,7 @@ void svm_event_redeliver(struct vcpu *v)
 	u64 info = vmcb_read(v, VMCB_EXITINTINFO);
 	u32 type = EVENT_INFO_TYPE(info);
 	u8 vector = EVENT_INFO_VECTOR(info);
-	bool int_n = svm_caps.emulated && (svm_caps.features & SVM_FEATURE_NRIP) &&
-		     vmcb_read(v, VMCB_NRIP) != vmcb_read(v, VMCB_RIP);
+	bool int_n = svm_caps.bochs && vmcb_read(v, VMCB_NRIP) != vmcb_read(v, VMCB_RIP);
 
 	if (!(info & EVENT_INFO_VALID) || type == EVENT_TYPE_SOFT || int_n ||
 	    (type == EVENT_TYPE_EXC && (vector == VECTOR_BP || vector == VECTOR_OF)))
@@ -88,7 +87,9 @@ static void set_nmi_masked(struct vcpu *v, bool on)
 	intercept(v, VMCB_INTERCEPTS1, INTERCEPT(SVM_IRET), on);
 }
 
-/* Put a pending NMI in, or see to it that there is an exit when the guest can take it. */
+/* Put a pending NMI in, or see to it that there is an exit when the guest can take it. Injected as
+ * an NMI it would keep Bochs from Lamina's own NMIs until the guest's IRET; as an interrupt it does
+ * not. */
 static void deliver_nmi(struct vcpu *v, bool blocked)
 {
 	struct svm_vcpu *m = svm_of(v);
@@ -99,7 +100,8 @@ static void deliver_nmi(struct vcpu *v, bool blocked)
 		set_nmi_window(v, true);
 		return;
 	}
-	set_event(v, EVENT_INFO_VALID | EVENT_TYPE_NMI << 8 | VECTOR_NMI);
+	set_event(v, EVENT_INFO_VALID | (svm_caps.bochs ? EVENT_TYPE_INTR : EVENT_TYPE_NMI) << 8 |
+			     VECTOR_NMI);
 	m->nmis--;
 	set_nmi_masked(v, true);
 }
@@ -165,7 +167,7 @@ static void replace_event(struct vcpu *v, struct event e)
 	struct svm_vcpu *m = svm_of(v);
 	bool exception = EVENT_INFO_TYPE(info) == EVENT_TYPE_EXC;
 
-	if (EVENT_INFO_TYPE(info) == EVENT_TYPE_NMI) {
+	if (EVENT_INFO_VECTOR(info) == VECTOR_NMI) {
 		m->nmis++;
 		set_nmi_masked(v, false);
 		set_nmi_window(v, true);

@@ -6,6 +6,7 @@
 #include "core/gmem.h"
 #include "hv/assert.h"
 #include "x86/cr.h"
+#include "x86/insn.h"
 #include "x86/msr.h"
 #include "x86/rflags.h"
 #include "x86/seg.h"
@@ -147,6 +148,8 @@ void svm_state_set(struct vcpu *v, enum cpu_reg r, u64 value)
 		svm_of(v)->efer = value;
 		vmcb_write(v, VMCB_EFER, hardware_efer(v, value));
 	} else if (field(r)) {
+		if (r == REG_CR2) /* Bochs's VMRUN does not load it */
+			write_cr2(value);
 		vmcb_write(v, field(r), value);
 	}
 	if (soft || r == REG_CR0 || r == REG_CR4)
