@@ -62,7 +62,7 @@ __attribute__((noinline)) static void change(struct vcpu *v, u32 leaf, u32 suble
 	else if (leaf == CPUID_HV_BASE)
 		leaf_hv(&c);
 	else if (leaf == 0x80000001)
-		c.ecx &= ~CPUID_80000001_ECX_SVM;
+		c.ecx &= ~(CPUID_80000001_ECX_SVM | CPUID_80000001_ECX_SKINIT);
 	else if (leaf == 0x8000000a && backend->vendor == CRM_AMD)
 		c = (struct cpuid){0, 0, 0, 0}; /* reserved without AMD-V */
 	give(v, &c);

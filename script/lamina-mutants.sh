@@ -91,12 +91,14 @@ stage 'without a mutant'
 # shellcheck disable=SC2086
 [ -z "$units" ] || (cd "$mutants/tree" && sh test/unit/run.sh $targets) >"$mutants/unit.log" 2>&1 ||
 	die "unit tests fail even without a mutant; see $mutants/unit.log"
-for group in $(echo "$specs" | sed 's/[:@].*//' | sort -u); do
+for spec in $specs; do
+	parse "$spec"
+	[ ! -e "$mutants/image/$image.img" ] || continue
 	{
 		grub_head
-		printf 'multiboot2 /testkernel.elf only=%s\nboot\n' "$group"
-	} >"$mutants/image/$group.cfg"
-	grub_image "$mutants/image/$group.img" "$mutants/image/$group.cfg" "testkernel.elf=$build/testkernel.elf"
+		printf 'multiboot2 /testkernel.elf only=%s off=%s\nboot\n' "$group" "$off"
+	} >"$mutants/image/$image.cfg"
+	grub_image "$mutants/image/$image.img" "$mutants/image/$image.cfg" "testkernel.elf=$build/testkernel.elf"
 done
 export top
 echo "$specs" | xargs -r -P "$workers" -n 1 "$top/test/mutants/plain" ||

@@ -30,6 +30,7 @@ struct cpuid {
 #define CPUID_D_1_EAX_XSAVES	   (1u << 3)
 #define CPUID_19_EBX_AESKLE	   (1u << 0)
 #define CPUID_80000001_ECX_SVM	   (1u << 2)
+#define CPUID_80000001_ECX_SKINIT  (1u << 12)
 #define CPUID_80000001_EDX_NX	   (1u << 20)
 #define CPUID_80000001_EDX_PAGE_1G (1u << 26)
 #define CPUID_80000001_EDX_RDTSCP  (1u << 27)

@@ -3,8 +3,8 @@
 # What script/lamina-mutants.sh and run-mutant share. $mutants is the folder that everything is made in:
 #   tree/ the unchanged sources, built; slot-N/ a copy that mutants are built in; image/ the test kernel's
 #   disks; plain/SPEC/ runs without a mutant; run/NAME/ those with one; result/NAME how it ended
-# A boot is written SPEC: GROUP[@MODEL][:OPTION[,OPTION]...], a group of the test kernel, a CPU model of Bochs,
-# and options of Lamina.
+# A boot is written SPEC: GROUP[@MODEL][:OPTION[,OPTION]...], a group of the test kernel, a CPU model of Bochs
+# or EPYC, of QEMU, and options of Lamina.
 
 mutants=$top/build/mutants
 cpus=2 memory=128 rom='' ignore_bad_msrs=0
@@ -34,13 +34,16 @@ bochs_commands() {
 parse() {
 	group=${1%%[:@]*} model=corei7_skylake_x
 	case ${1%%:*} in *@*) model=${1%%:*} model=${model#*@} ;; esac
+	off=bochs
+	case $model in EPYC) model=qemu:$model off=qemu ;; esac
+	image=$group-$off
 	options=$(echo "$1" | sed -n 's/^[^:]*://p' | tr , ' ')
 }
 
 # boot_plain DIR SPEC: the test kernel bare
 boot_plain() {
 	parse "$2"
-	ln -f "$mutants/image/$group.img" "$1/testkernel.img"
+	ln -f "$mutants/image/$image.img" "$1/testkernel.img"
 	cd='' hd=$1/testkernel.img
 	emulate "$1" "$wall"
 }
@@ -48,7 +51,7 @@ boot_plain() {
 # boot_lamina DIR SPEC ELF: the test kernel on the Lamina in ELF, at most $seconds of the processor's time
 boot_lamina() {
 	parse "$2"
-	ln -f "$mutants/image/$group.img" "$1/testkernel.img"
+	ln -f "$mutants/image/$image.img" "$1/testkernel.img"
 	{
 		grub_head
 		echo "multiboot2 /lamina.elf guest=bios drive=hd0 sipi=hold $options"
@@ -86,7 +89,7 @@ verdict() {
 	elif grep -q '^lamina: unexpected' "$1/serial.txt"; then
 		sed -n 's/^lamina: //p' "$1/serial.txt" | grep '^unexpected' | head -n 1
 	elif ! grep -q '^1\.\.' "$1/serial.txt"; then
-		how=$(sed -n 's/.*>>PANIC<</the machine stops:/p' "$1/bochs.txt" | head -n 1)
+		how=$(sed -n 's/.*>>PANIC<</the machine stops:/p' "$1"/[bq]*.txt | head -n 1)
 		echo "${how:-it hangs}$(after "$1")"
 	elif ! cmp -s "$1/due" "$1/lines"; then
 		echo 'cases are missing, or in another order'

@@ -28,7 +28,7 @@ static struct cpuid comparable(struct cpuid c)
 	} else if (leaf == 0xb) {
 		c.edx = 0; /* x2APIC ID */
 	} else if (leaf == 0x80000001) {
-		c.ecx &= ~CPUID_80000001_ECX_SVM;
+		c.ecx &= ~(CPUID_80000001_ECX_SVM | CPUID_80000001_ECX_SKINIT);
 	} else if (leaf == 0x8000000a) {
 		c = (struct cpuid){0}; /* AMD-V */
 	} else if (leaf == 0x8000001e) {
@@ -122,7 +122,7 @@ static bool shows_svm(void)
 {
 	struct cpuid a = cpuid(0x8000000a, 0);
 
-	return (cpuid(0x80000001, 0).ecx & CPUID_80000001_ECX_SVM) ||
+	return (cpuid(0x80000001, 0).ecx & (CPUID_80000001_ECX_SVM | CPUID_80000001_ECX_SKINIT)) ||
 	       (lamina_amd() && (a.eax | a.ebx | a.ecx | a.edx));
 }
 

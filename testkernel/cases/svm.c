@@ -111,7 +111,7 @@ static void svme(void *unused)
 
 	(void)unused;
 	now = rdmsr(MSR_EFER);
-	check(shown() || (now == efer && (!ok || quirk_took(TCG_EFER_UNCHECKED, true))),
+	check(shown() || (now == efer && (!ok || quirk_took(TCG_EFER_UNCHECKED, !lamina_here()))),
 	      "EFER is %lx, was %lx", now, efer);
 	wrmsr(MSR_EFER, efer);
 	check(try_wrmsr(MSR_EFER, efer) && rdmsr(MSR_EFER) == efer, "EFER: %lx", rdmsr(MSR_EFER));
@@ -125,12 +125,14 @@ static void vm_cr(void *unused)
 	bool off = before & VM_CR_SVMDIS;
 
 	(void)unused;
-	check(shown() || !there || (lamina_amd() && off) || quirk_took(TCG_MSR_UNCHECKED, !before),
+	check(shown() || !there || (lamina_amd() && off) ||
+		      quirk_took(TCG_MSR_UNCHECKED, !before && !lamina_here()),
 	      "VM_CR is %lx", before);
 	if (shown())
 		return;
 	for (u64 v = 0; v < 0x20; v++)
-		check(!try_wrmsr(MSR_VM_CR, v) || off || quirk_took(TCG_MSR_UNCHECKED, true),
+		check(!try_wrmsr(MSR_VM_CR, v) || off ||
+			      quirk_took(TCG_MSR_UNCHECKED, !lamina_here()),
 		      "VM_CR := %lx", v);
 	try_rdmsr(MSR_VM_CR, &now);
 	check(now == before, "VM_CR is %lx, was %lx", now, before);
