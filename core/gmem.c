@@ -16,8 +16,7 @@ static bool is_memory(u64 gpa, u64 n)
 
 	if (gpa + n <= vga || (gpa >= roms && gpa + n <= MiB(1)))
 		return true;
-	return mem_map_type_at(&machine.boot.map, gpa) == E820_RAM &&
-	       mem_map_type_at(&machine.boot.map, gpa + n - 1) == E820_RAM;
+	return mem_map_is_ram(&machine.boot.map, gpa, n);
 }
 
 bool gmem_read_phys(u64 gpa, void *out, size_t n)
@@ -74,10 +73,10 @@ static bool walk_64(u64 table, u32 level, u64 linear, u64 *gpa)
 
 bool gmem_walk(struct vcpu *v, u64 linear, u64 *gpa)
 {
-	u64 cr4 = guest_cr(v, CRM_CR4);
+	u64 cr4 = backend->state_get(v, REG_CR4); /* as the CPU itself walks */
 	u64 cr3 = backend->state_get(v, REG_CR3);
 
-	if (!(guest_cr(v, CRM_CR0) & CR0_PG)) {
+	if (!(backend->state_get(v, REG_CR0) & CR0_PG)) {
 		*gpa = (u32)linear;
 		return true;
 	}
@@ -136,18 +135,19 @@ size_t gmem_write(struct vcpu *v, u64 linear, const void *in, size_t n)
 	return done;
 }
 
-size_t gmem_fetch(struct vcpu *v, u64 rip, u8 *out, size_t n)
+size_t gmem_fetch(struct vcpu *v, u64 rip, enum insn_mode mode, u8 *out, size_t n)
 {
 	u64 linear = rip + backend->state_get(v, REG_SEG(SEG_CS, SEG_BASE));
 
-	return gmem_read(v, gmem_code_mode(v) == INSN_64 ? linear : (u32)linear, out, n);
+	return gmem_read(v, mode == INSN_64 ? linear : (u32)linear, out, n);
 }
 
 __attribute__((noinline)) u32 gmem_insn(struct vcpu *v, u64 rip, struct insn *i)
 {
+	enum insn_mode mode = gmem_code_mode(v);
 	u8 bytes[INSN_MAX_BYTES];
-	size_t n = gmem_fetch(v, rip, bytes, sizeof(bytes));
-	int length = insn_decode(bytes, n, gmem_code_mode(v), i);
+	size_t n = gmem_fetch(v, rip, mode, bytes, sizeof(bytes));
+	int length = insn_decode(bytes, n, mode, i);
 
 	return length > 0 ? (u32)length : 0;
 }

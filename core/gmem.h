@@ -26,8 +26,9 @@ size_t gmem_write(struct vcpu *v, u64 linear, const void *in, size_t n);
 /* The guest-linear address of an instruction's memory operand. */
 u64 gmem_operand(struct vcpu *v, const struct insn *i);
 
-/* Copy up to n bytes of the code at the guest's CS:RIP; returns how many could be read. */
-size_t gmem_fetch(struct vcpu *v, u64 rip, u8 *out, size_t n);
+/* Copy up to n bytes of the code, of this mode, at the guest's CS:RIP; returns how many could be
+ * read. */
+size_t gmem_fetch(struct vcpu *v, u64 rip, enum insn_mode mode, u8 *out, size_t n);
 
 /* Decode the instruction at CS:RIP; returns its length, or 0 if there is none that can be read. */
 u32 gmem_insn(struct vcpu *v, u64 rip, struct insn *i);

@@ -118,19 +118,20 @@ static u64 hardware_efer(struct vcpu *v, u64 efer)
 
 u64 svm_state_get(struct vcpu *v, enum cpu_reg r)
 {
-	const u64 *soft = soft_cr(v, r);
+	const u64 *soft;
 
-	if (soft)
-		return *soft;
 	if (r >= REG_SEG0)
 		return get_segment(v, r);
-	if (r >= REG_PDPTE0 && r <= REG_PDPTE3)
-		return read_pdpte(v, r - REG_PDPTE0);
 	if (r == REG_EFER)
 		return svm_caps.tcg ? svm_of(v)->efer : vmcb_read(v, VMCB_EFER) & ~EFER_SVME;
-	if (r == REG_INTERRUPTIBILITY)
-		return interruptibility(v);
-	return field(r) ? vmcb_read(v, field(r)) : 0;
+	if (field_of[r])
+		return vmcb_read(v, field_of[r]);
+	soft = soft_cr(v, r);
+	if (soft)
+		return *soft;
+	if (r >= REG_PDPTE0 && r <= REG_PDPTE3)
+		return read_pdpte(v, r - REG_PDPTE0);
+	return r == REG_INTERRUPTIBILITY ? interruptibility(v) : 0;
 }
 
 void svm_state_set(struct vcpu *v, enum cpu_reg r, u64 value)

@@ -20,7 +20,6 @@ const struct backend *backend;
 
 static u8 mem[MEM_BYTES]; /* guest-physical memory from 0, and again and again up to 2 MiB */
 static u64 regs[REG_COUNT];
-static u64 cr0, cr4;
 static struct vcpu vcpu;
 
 const void *phys_map(u64 pa, size_t len)
@@ -31,12 +30,6 @@ const void *phys_map(u64 pa, size_t len)
 void *phys_ptr(u64 pa)
 {
 	return mem + pa % MEM_BYTES;
-}
-
-u64 guest_cr(struct vcpu *v, enum crm_name cr)
-{
-	(void)v;
-	return cr == CRM_CR0 ? cr0 : cr4;
 }
 
 static u64 state_get(struct vcpu *v, enum cpu_reg r)
@@ -53,8 +46,8 @@ static void restart(void)
 	memset(regs, 0, sizeof(regs));
 	backend = &fake_backend;
 	assert_true(mem_map_add(&machine.boot.map, 0, MEM_BYTES - 4096, E820_RAM));
-	cr0 = CR0_PE;
-	cr4 = 0;
+	regs[REG_CR0] = CR0_PE;
+	regs[REG_CR4] = 0;
 	for (u32 i = 0; i < MEM_BYTES; i++)
 		mem[i] = (u8)rnd();
 }
@@ -142,8 +135,8 @@ static void build(const struct paging *p, struct mapping *m)
 
 	m->linear = rnd() & p->linear_mask;
 	m->levels = 0;
-	cr0 = CR0_PE | CR0_PG;
-	cr4 = p->cr4;
+	regs[REG_CR0] = CR0_PE | CR0_PG;
+	regs[REG_CR4] = p->cr4;
 	regs[REG_EFER] = p->efer;
 	regs[REG_CR3] = table | (rnd() & 0x18);
 	for (u32 level = 0; level < p->levels; level++) {
@@ -291,7 +284,7 @@ static void test_fetch(void **state)
 
 	(void)state;
 	restart();
-	cr0 = CR0_PE | CR0_PG;
+	regs[REG_CR0] = CR0_PE | CR0_PG;
 	regs[REG_CR3] = 0x1000;
 	regs[REG_SEG(SEG_CS, SEG_AR)] = SEG_AR_DB;
 	regs[REG_SEG(SEG_CS, SEG_BASE)] = 0x400000;
@@ -299,21 +292,21 @@ static void test_fetch(void **state)
 	put_entry(0x1000 + 4, pde, 4);
 	put_entry(0x2000, first, 4);
 	put_entry(0x2000 + 4, second, 4);
-	assert_int_equal(gmem_fetch(&vcpu, 0xff8, out, 15), 15);
+	assert_int_equal(gmem_fetch(&vcpu, 0xff8, gmem_code_mode(&vcpu), out, 15), 15);
 	assert_memory_equal(out, mem + 0x5ff8, 8);
 	assert_memory_equal(out + 8, mem + 0x9000, 7);
-	assert_int_equal(gmem_fetch(&vcpu, 0x1ff8, out, 15), 8);
+	assert_int_equal(gmem_fetch(&vcpu, 0x1ff8, gmem_code_mode(&vcpu), out, 15), 8);
 	assert_memory_equal(out, mem + 0x9ff8, 8);
-	assert_int_equal(gmem_fetch(&vcpu, 0x2000, out, 15), 0);
+	assert_int_equal(gmem_fetch(&vcpu, 0x2000, gmem_code_mode(&vcpu), out, 15), 0);
 	/* base + offset is cut to 32 bits */
 	regs[REG_SEG(SEG_CS, SEG_BASE)] = 0x80000000;
-	assert_int_equal(gmem_fetch(&vcpu, 0x80400010, out, 15), 15);
+	assert_int_equal(gmem_fetch(&vcpu, 0x80400010, gmem_code_mode(&vcpu), out, 15), 15);
 	assert_memory_equal(out, mem + 0x5010, 15);
 	/* real mode */
-	cr0 = 0;
+	regs[REG_CR0] = 0;
 	regs[REG_SEG(SEG_CS, SEG_AR)] = 0;
 	regs[REG_SEG(SEG_CS, SEG_BASE)] = 0x7c00;
-	assert_int_equal(gmem_fetch(&vcpu, 3, out, 15), 15);
+	assert_int_equal(gmem_fetch(&vcpu, 3, gmem_code_mode(&vcpu), out, 15), 15);
 	assert_memory_equal(out, mem + 0x7c03, 15);
 }
 
