@@ -49,17 +49,26 @@ static bool walk_32(u64 cr3, u64 cr4, u64 linear, u64 *gpa)
 	return true;
 }
 
+/* What a walk read, to see later whether it would be the same. */
+struct trail {
+	u32 count;
+	const u64 *entry[5];
+	u64 was[5];
+};
+
 /* Tables of 512 entries, from `level` down; `table` is the entry or root that points to the first.
  */
-static bool walk_64(u64 table, u32 level, u64 linear, u64 *gpa)
+static bool walk_64(u64 table, u32 level, u64 linear, u64 *gpa, struct trail *t)
 {
+	t->count = 0;
 	for (; level; level--) {
 		u32 shift = 12 + 9 * (level - 1);
-		u64 e;
+		u64 at = (table & PTE_ADDR) + (linear >> shift & 511) * 8, e;
 
-		if (!gmem_read_phys((table & PTE_ADDR) + (linear >> shift & 511) * 8, &e, 8) ||
-		    !(e & PTE_P))
+		if (!gmem_read_phys(at, &e, 8) || !(e & PTE_P))
 			return false;
+		t->entry[t->count] = phys_map(at, 8);
+		t->was[t->count++] = e;
 		if (level == 1 || (level <= 3 && (e & PTE_PS))) {
 			u64 mask = BIT(shift) - 1;
 
@@ -71,7 +80,7 @@ static bool walk_64(u64 table, u32 level, u64 linear, u64 *gpa)
 	return false;
 }
 
-bool gmem_walk(struct vcpu *v, u64 linear, u64 *gpa)
+static bool walk(struct vcpu *v, u64 linear, u64 *gpa, struct trail *t)
 {
 	u64 cr4 = backend->state_get(v, REG_CR4); /* as the CPU itself walks */
 	u64 cr3 = backend->state_get(v, REG_CR3);
@@ -85,9 +94,16 @@ bool gmem_walk(struct vcpu *v, u64 linear, u64 *gpa)
 	if (!(backend->state_get(v, REG_EFER) & EFER_LMA)) {
 		u64 pdpte = backend->state_get(v, REG_PDPTE0 + (linear >> 30 & 3));
 
-		return (pdpte & PTE_P) && walk_64(pdpte, 2, (u32)linear, gpa);
+		return (pdpte & PTE_P) && walk_64(pdpte, 2, (u32)linear, gpa, t);
 	}
-	return walk_64(cr3, cr4 & CR4_LA57 ? 5 : 4, linear, gpa);
+	return walk_64(cr3, cr4 & CR4_LA57 ? 5 : 4, linear, gpa, t);
+}
+
+bool gmem_walk(struct vcpu *v, u64 linear, u64 *gpa)
+{
+	struct trail t;
+
+	return walk(v, linear, gpa, &t);
 }
 
 enum insn_mode gmem_code_mode(struct vcpu *v)
@@ -142,13 +158,60 @@ size_t gmem_fetch(struct vcpu *v, u64 rip, enum insn_mode mode, u8 *out, size_t 
 	return gmem_read(v, mode == INSN_64 ? linear : (u32)linear, out, n);
 }
 
+/*
+ * The last instruction of 64-bit code that a CPU decoded, with all that it depends on: systems
+ * write to their local APIC from one place again and again. While that is the same, so is the
+ * instruction.
+ */
+static struct memo {
+	const u8 *code; /* NULL: nothing is known */
+	u64 linear, cr3, cr4;
+	struct trail trail;
+	u8 bytes[INSN_MAX_BYTES];
+	struct insn insn;
+	int length;
+} memos[MAX_CPUS];
+
+static bool memo_holds(const struct memo *m, u64 linear, u64 cr3, u64 cr4)
+{
+	if (!m->code || m->linear != linear || m->cr3 != cr3 || m->cr4 != cr4)
+		return false;
+	for (u32 i = 0; i < m->trail.count; i++)
+		if (*m->trail.entry[i] != m->trail.was[i])
+			return false;
+	return !memcmp(m->code, m->bytes, sizeof(m->bytes));
+}
+
+static bool memo_fill(struct vcpu *v, struct memo *m, u64 linear, u64 cr3, u64 cr4)
+{
+	u64 gpa;
+
+	*m = (struct memo){.linear = linear, .cr3 = cr3, .cr4 = cr4};
+	if (PAGE_SIZE - linear % PAGE_SIZE < sizeof(m->bytes) ||
+	    !walk(v, linear, &gpa, &m->trail) || !gmem_read_phys(gpa, m->bytes, sizeof(m->bytes)))
+		return false;
+	m->code = phys_map(gpa, sizeof(m->bytes));
+	m->length = insn_decode(m->bytes, sizeof(m->bytes), INSN_64, &m->insn);
+	return true;
+}
+
 __attribute__((noinline)) u32 gmem_insn(struct vcpu *v, u64 rip, struct insn *i)
 {
+	struct memo *m = &memos[v->index];
 	enum insn_mode mode = gmem_code_mode(v);
+	u64 linear = rip + backend->state_get(v, REG_SEG(SEG_CS, SEG_BASE));
+	u64 cr3 = backend->state_get(v, REG_CR3), cr4 = backend->state_get(v, REG_CR4);
 	u8 bytes[INSN_MAX_BYTES];
-	size_t n = gmem_fetch(v, rip, mode, bytes, sizeof(bytes));
-	int length = insn_decode(bytes, n, mode, i);
+	int length;
 
+	if (mode == INSN_64 &&
+	    (memo_holds(m, linear, cr3, cr4) || memo_fill(v, m, linear, cr3, cr4))) {
+		*i = m->insn;
+		length = m->length;
+	} else {
+		length =
+			insn_decode(bytes, gmem_fetch(v, rip, mode, bytes, sizeof(bytes)), mode, i);
+	}
 	return length > 0 ? (u32)length : 0;
 }
 

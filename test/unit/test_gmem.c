@@ -310,6 +310,73 @@ static void test_fetch(void **state)
 	assert_memory_equal(out, mem + 0x7c03, 15);
 }
 
+/* 64-bit code is decoded once for as long as nothing that it depends on changes. */
+static void test_insn_again(void **state)
+{
+	static const u8 mov[15] = {0x89, 0xb7, 0x00, 0x30,
+				   0x5f, 0xff, 0xc3}; /* MOV [RDI-A0D000h], ESI */
+	static const u8 cpuid[15] = {0x0f, 0xa2, 0xc3};
+	const u64 linear = 0x12345000;
+	struct insn i;
+
+	(void)state;
+	restart();
+	regs[REG_CR0] = CR0_PE | CR0_PG;
+	regs[REG_CR3] = 0x1000;
+	regs[REG_CR4] = CR4_PAE;
+	regs[REG_EFER] = EFER_LME | EFER_LMA;
+	regs[REG_SEG(SEG_CS, SEG_AR)] = SEG_AR_L;
+	memset(mem + 0x1000, 0, 0x5000);
+	for (u32 level = 4; level; level--) /* tables at 1000h to 4000h, the page at 5000h */
+		put_entry(0x1000 * (5 - level) + (linear >> (12 + 9 * (level - 1)) & 511) * 8,
+			  0x1000 * (6 - level) | PTE_P, 8);
+	memcpy(mem + 0x5000, mov, 15);
+	memcpy(mem + 0x6000, cpuid, 15);
+	assert_int_equal(gmem_insn(&vcpu, linear, &i), 6);
+	assert_int_equal(i.op, INSN_MOV);
+	assert_int_equal(i.reg.number, GPR_RSI);
+	/* nothing is looked up again */
+	machine.boot.map.count = 0;
+	memset(&i, 0, sizeof(i));
+	assert_int_equal(gmem_insn(&vcpu, linear, &i), 6);
+	assert_int_equal(i.reg.number, GPR_RSI);
+	assert_true(mem_map_add(&machine.boot.map, 0, MEM_BYTES - 4096, E820_RAM));
+	/* the code changes, then each of its tables in turn, and changes back */
+	memcpy(mem + 0x5000, cpuid, 15);
+	assert_int_equal(gmem_insn(&vcpu, linear, &i), 2);
+	mem[0x5000 + 14] ^= 1;
+	mem[0x5000] = 0x90;
+	assert_int_equal(gmem_insn(&vcpu, linear, &i), 1);
+	memcpy(mem + 0x5000, mov, 15);
+	for (u32 level = 4; level; level--) {
+		u64 at = 0x1000 * (5 - level) + (linear >> (12 + 9 * (level - 1)) & 511) * 8;
+
+		assert_int_equal(gmem_insn(&vcpu, linear, &i), 6);
+		put_entry(at, 0x1000 * (6 - level), 8); /* not present */
+		assert_int_equal(gmem_insn(&vcpu, linear, &i), 0);
+		put_entry(at, 0x1000 * (6 - level) | PTE_P, 8);
+	}
+	assert_int_equal(gmem_insn(&vcpu, linear, &i), 6);
+	put_entry(0x4000 + (linear >> 12 & 511) * 8, 0x6000 | PTE_P, 8);
+	assert_int_equal(gmem_insn(&vcpu, linear, &i), 2);
+	/* the registers: other tables, 32-bit code, another place */
+	regs[REG_CR3] = 0x7000;
+	memcpy(mem + 0x7000, mem + 0x1000, 4096);
+	put_entry(0x7000 + (linear >> 39 & 511) * 8, 0, 8);
+	assert_int_equal(gmem_insn(&vcpu, linear, &i), 0);
+	regs[REG_CR3] = 0x1000;
+	assert_int_equal(gmem_insn(&vcpu, linear, &i), 2);
+	assert_int_equal(gmem_insn(&vcpu, linear + 2, &i), 1); /* RET */
+	memcpy(mem + 0x6000, (const u8[]){0x48, 0x90}, 2);     /* 32-bit code: DEC EAX and NOP */
+	assert_int_equal(gmem_insn(&vcpu, linear, &i), 2);
+	regs[REG_SEG(SEG_CS, SEG_AR)] = SEG_AR_DB;
+	assert_int_equal(gmem_insn(&vcpu, linear, &i), 1);
+	regs[REG_SEG(SEG_CS, SEG_AR)] = SEG_AR_L;
+	assert_int_equal(gmem_insn(&vcpu, linear, &i), 2);
+	regs[REG_CR4] |= CR4_LA57;
+	assert_int_equal(gmem_insn(&vcpu, linear, &i), 0);
+}
+
 /* Unpaged, across pages: what lies before a page that is not the guest's is written, the rest is
  * not. */
 static void test_write(void **state)
@@ -342,6 +409,7 @@ int main(void)
 		cmocka_unit_test(test_unpaged),
 		cmocka_unit_test(test_tables_out_of_reach),
 		cmocka_unit_test(test_read_phys),
+		cmocka_unit_test(test_insn_again),
 		cmocka_unit_test(test_write),
 		cmocka_unit_test(test_code_mode),
 		cmocka_unit_test(test_fetch),
