@@ -7,19 +7,9 @@
 #define TABLE_MAX     0x100000u /* larger ones are a damaged length */
 
 enum { RSDP_REVISION = 15, RSDP_RSDT = 16, RSDP_XSDT = 24 };
-enum { MADT_LAPIC_BASE = 36, MADT_ENTRIES = 44 };
-enum { MADT_LAPIC = 0, MADT_LAPIC_OVERRIDE = 5, MADT_X2APIC = 9 };
-enum { CPU_ENABLED = 1, CPU_ONLINE_CAPABLE = 2 };
-enum {
-	FADT_PM1A_CNT = 64,
-	FADT_PM1B_CNT = 68,
-	FADT_PM1_CNT_LEN = 89,
-	FADT_FLAGS = 112,
-	FADT_RESET_REG = 116,
-	FADT_RESET_VALUE = 128,
-	FADT_V2_BYTES = 129
-};
-#define FADT_RESET_SUPPORTED BIT(10)
+enum { MADT_ENTRIES = 44, MADT_LAPIC = 0, MADT_X2APIC = 9 };
+enum { CPU_ENABLED = 1 };
+enum { FADT_PM1A_CNT = 64, FADT_V1_BYTES = 116 };
 
 static u64 get(const u8 *p, size_t off, size_t bytes)
 {
@@ -106,10 +96,8 @@ const char *acpi_table_find(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, con
 
 static const char *add_cpu(struct acpi_cpus *out, u32 id, u32 flags)
 {
-	if (!(flags & CPU_ENABLED)) {
-		out->online_capable += (flags & CPU_ONLINE_CAPABLE) != 0;
+	if (!(flags & CPU_ENABLED))
 		return NULL;
-	}
 	/* Firmware may name a CPU in an entry of either kind. */
 	for (u32 i = 0; i < out->count; i++) {
 		if (out->apic_id[i] == id)
@@ -128,10 +116,6 @@ static const char *madt_entry(const u8 *e, u8 len, struct acpi_cpus *out)
 		/* APIC id 255 is the broadcast address, used for entries that mean nothing */
 		if (len >= 8 && e[3] != 0xff)
 			return add_cpu(out, e[3], (u32)get(e, 4, 4));
-		break;
-	case MADT_LAPIC_OVERRIDE:
-		if (len >= 12)
-			out->lapic_base = get(e, 4, 8);
 		break;
 	case MADT_X2APIC:
 		if (len >= 16 && get(e, 4, 4) != UINT32_MAX)
@@ -152,7 +136,6 @@ const char *acpi_madt_cpus(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, stru
 		return err;
 	if (size < MADT_ENTRIES)
 		return "ACPI: the MADT is too short";
-	out->lapic_base = get(t, MADT_LAPIC_BASE, 4);
 	for (u32 off = MADT_ENTRIES; size - off >= 2; off += t[off + 1]) {
 		u8 len = t[off + 1];
 
@@ -174,16 +157,8 @@ const char *acpi_fadt(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, struct ac
 	memset(out, 0, sizeof(*out));
 	if (err)
 		return err;
-	if (size < FADT_FLAGS + 4)
+	if (size < FADT_V1_BYTES)
 		return "ACPI: the FADT is too short";
 	out->pm1a_cnt = (u16)get(t, FADT_PM1A_CNT, 4);
-	out->pm1b_cnt = (u16)get(t, FADT_PM1B_CNT, 4);
-	out->pm1_cnt_len = t[FADT_PM1_CNT_LEN];
-	if (size >= FADT_V2_BYTES && (get(t, FADT_FLAGS, 4) & FADT_RESET_SUPPORTED)) {
-		out->has_reset = true;
-		out->reset_space = t[FADT_RESET_REG];
-		out->reset_reg = get(t, FADT_RESET_REG + 4, 8);
-		out->reset_value = t[FADT_RESET_VALUE];
-	}
 	return NULL;
 }

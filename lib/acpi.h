@@ -13,19 +13,12 @@
 #define ACPI_RSDP_BYTES 36
 
 struct acpi_cpus {
-	u64 lapic_base;	    /* physical address of the local APICs */
-	u32 count;	    /* enabled CPUs, in the table's order */
-	u32 online_capable; /* CPUs that are not enabled but may be added */
+	u32 count; /* enabled CPUs, in the table's order */
 	u32 apic_id[ACPI_MAX_CPUS];
 };
 
 struct acpi_pm {
-	u16 pm1a_cnt, pm1b_cnt; /* I/O ports of the PM1 control registers; 0: none */
-	u8 pm1_cnt_len;		/* bytes */
-	bool has_reset;		/* the FADT says how to reset the machine */
-	u8 reset_space;		/* 0 memory, 1 I/O, 2 PCI configuration */
-	u8 reset_value;
-	u64 reset_reg; /* address in that space */
+	u16 pm1a_cnt; /* I/O port of the PM1 control register; 0: none */
 };
 
 /* Offset of the first valid RSDP in a piece of memory that starts on a 16-byte border; SIZE_MAX:
@@ -43,7 +36,7 @@ const char *acpi_table_find(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, con
  */
 const char *acpi_madt_cpus(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, struct acpi_cpus *out);
 
-/* Power-off and reset registers in the FADT. NULL, or what is wrong. */
+/* The power-off register in the FADT. NULL, or what is wrong. */
 const char *acpi_fadt(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, struct acpi_pm *out);
 
 #endif

@@ -110,7 +110,6 @@ static void assert_two_cpus(void)
 	assert_int_equal(cpus.count, 2);
 	assert_int_equal(cpus.apic_id[0], 0);
 	assert_int_equal(cpus.apic_id[1], 2);
-	assert_int_equal(cpus.lapic_base, 0xfee00000);
 }
 
 static void test_rsdp(void **state)
@@ -179,8 +178,6 @@ static void test_cpu_entries(void **state)
 	assert_int_equal(cpus.count, 2);
 	assert_int_equal(cpus.apic_id[0], 4);
 	assert_int_equal(cpus.apic_id[1], 0x12345);
-	assert_int_equal(cpus.online_capable, 1);
-	assert_int_equal(cpus.lapic_base, 0x1fee10000);
 }
 
 static void test_cpu_count(void **state)
@@ -250,23 +247,15 @@ static void test_fadt(void **state)
 	build(2);
 	assert_null(acpi_fadt(rsdp, map, &pm));
 	assert_int_equal(pm.pm1a_cnt, 0xb004);
-	assert_int_equal(pm.pm1b_cnt, 0xc004);
-	assert_int_equal(pm.pm1_cnt_len, 2);
-	assert_true(pm.has_reset);
-	assert_int_equal(pm.reset_space, 1);
-	assert_int_equal(pm.reset_reg, 0xcf9);
-	assert_int_equal(pm.reset_value, 6);
 	table(FADT, "FACP", 116); /* ACPI 1.0 */
 	assert_null(acpi_fadt(rsdp, map, &pm));
 	assert_int_equal(pm.pm1a_cnt, 0xb004);
-	assert_false(pm.has_reset);
 	table(FADT, "FACP", 115);
 	assert_string_equal(acpi_fadt(rsdp, map, &pm), "ACPI: the FADT is too short");
 	build(2);
 	put(mem + FADT + 112, 0, 4);
 	table(FADT, "FACP", 244);
 	assert_null(acpi_fadt(rsdp, map, &pm));
-	assert_false(pm.has_reset);
 }
 
 int main(void)
