@@ -178,20 +178,14 @@ static inline void vmcb_write(struct vcpu *v, u32 field, u64 value)
 	vmcb_put(svm_of(v)->vmcb, field, value);
 }
 
+#define BACKEND_OP(type, name, ...) type svm_##name(__VA_ARGS__);
+#include "hv/backend_ops.def"
+#undef BACKEND_OP
+
 void svm_caps_read(struct svm_caps *c);
-err_t svm_probe(void);
-err_t svm_enable(struct vcpu *v);
-void svm_disable(struct vcpu *v);
-err_t svm_vcpu_init(struct vcpu *v);
-_Noreturn void svm_run(struct vcpu *v);
 void svm_decode(struct vcpu *v, struct exit *x);
-void svm_advance(struct vcpu *v, const struct exit *x);
-u64 svm_state_get(struct vcpu *v, enum cpu_reg r);
-void svm_state_set(struct vcpu *v, enum cpu_reg r, u64 value);
-struct crm_limits svm_cr_limits(enum crm_name cr);
 /* Intercept what the owned bits of the registers ask for. */
 void svm_cr_intercept(struct vcpu *v);
-void svm_inject(struct vcpu *v, struct event e);
 void svm_event_redeliver(struct vcpu *v);
 void svm_event_iret(struct vcpu *v);
 /* The guest's NMI handler has ended; the next NMI comes when the guest runs again. */
@@ -199,14 +193,9 @@ void svm_event_nmi_over(struct vcpu *v);
 /* True: the #DB ended the step over an IRET and is none of the guest's. */
 bool svm_event_stepped(struct vcpu *v);
 void svm_event_nmi_window(struct vcpu *v);
-void svm_trap_msr(u32 msr, bool read, bool write);
-void svm_trap_port(u16 port, bool on);
 err_t svm_trap_init(void);
 hpa_t svm_msr_bitmap(void);
 hpa_t svm_io_bitmap(void);
-void svm_slat_root(struct vcpu *v, hpa_t root);
-void svm_tlb_flush(struct vcpu *v, bool second_level);
-void svm_dump(struct vcpu *v, emit_fn emit);
 /* Before an entry, where a refused VMRUN would destroy the VMCB. */
 void svm_keep(struct vcpu *v);
 

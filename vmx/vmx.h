@@ -133,29 +133,18 @@ static inline struct vmx_vcpu *vmx_of(struct vcpu *v)
 	return v->arch;
 }
 
+#define BACKEND_OP(type, name, ...) type vmx_##name(__VA_ARGS__);
+#include "hv/backend_ops.def"
+#undef BACKEND_OP
+
 void vmx_caps_read(struct vmx_caps *c);
-err_t vmx_probe(void);
-err_t vmx_enable(struct vcpu *v);
-void vmx_disable(struct vcpu *v);
-err_t vmx_vcpu_init(struct vcpu *v);
-_Noreturn void vmx_run(struct vcpu *v);
 void vmx_decode(struct vcpu *v, struct exit *x);
-void vmx_advance(struct vcpu *v, const struct exit *x);
-u64 vmx_state_get(struct vcpu *v, enum cpu_reg r);
-void vmx_state_set(struct vcpu *v, enum cpu_reg r, u64 value);
-struct crm_limits vmx_cr_limits(enum crm_name cr);
 void vmx_set_cr0(u64 cr0);
-void vmx_inject(struct vcpu *v, struct event e);
 void vmx_event_redeliver(struct vcpu *v);
 void vmx_event_nmi_window(struct vcpu *v);
-void vmx_trap_msr(u32 msr, bool read, bool write);
-void vmx_trap_port(u16 port, bool on);
 err_t vmx_trap_init(void);
 hpa_t vmx_msr_bitmap(void);
 hpa_t vmx_io_bitmap(u32 half);
-void vmx_slat_root(struct vcpu *v, hpa_t root);
-void vmx_tlb_flush(struct vcpu *v, bool second_level);
-void vmx_dump(struct vcpu *v, emit_fn emit);
 
 /* vmx_entry.S, and what it calls: after an exit; when an NMI came before the entry; when VMLAUNCH
  * or VMRESUME failed */
