@@ -83,18 +83,6 @@ static u8 default_type(const struct mtrr_state *s)
 	return (u8)s->def_type;
 }
 
-u8 mtrr_type_at(const struct mtrr_state *s, u64 pa, u32 phys_bits)
-{
-	struct cover c;
-
-	if (!(s->def_type & DEF_E))
-		return MTRR_UC;
-	if (fixed_in_use(s, pa))
-		return fixed_type(s, (u32)pa);
-	c = cover(s, pa & ~(PAGE_SIZE - 1), PAGE_SIZE, phys_bits);
-	return c.full == NO_TYPE ? default_type(s) : c.full;
-}
-
 /* One search through a range: what was found so far, and how long it may go on. */
 struct search {
 	const struct mtrr_state *s;

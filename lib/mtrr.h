@@ -21,16 +21,11 @@ struct mtrr_state {
 };
 
 /*
- * The type at physical address pa on a CPU with phys_bits address bits. Overlapping ranges of types
- * that the manuals do not let overlap are UC.
- */
-u8 mtrr_type_at(const struct mtrr_state *s, u64 pa, u32 phys_bits);
-
-/*
- * True when all of [base, base + size) has one type, stored in *type. size is a power of two of 4
- * KiB or more, base a multiple of it. The time does not depend on size. Masks with gaps in them are
- * legal and can make the range a pattern that would take long to follow: then the answer may be
- * false too early, but never for 4 KiB.
+ * True when all of [base, base + size) has one type, stored in *type, on a CPU with phys_bits
+ * address bits. Overlapping ranges of types that the manuals do not let overlap are UC. size is a
+ * power of two of 4 KiB or more, base a multiple of it. The time does not depend on size. Masks
+ * with gaps in them are legal and can make the range a pattern that would take long to follow: then
+ * the answer may be false too early, but never for 4 KiB.
  */
 bool mtrr_type_range(const struct mtrr_state *s, u64 base, u64 size, u32 phys_bits, u8 *type);
 

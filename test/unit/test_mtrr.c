@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory types against a model that looks at one page at a time, by the words of the manual. */
 #include "unit.h"
+#include "mtrr_type.h"
 #include "lib/mtrr.h"
 
 #define PHYS_BITS 40u

@@ -4,6 +4,7 @@
  * is included whole, so that each test can start it afresh; the entries are the real EPT ones.
  */
 #include "unit.h"
+#include "mtrr_type.h"
 #include "core/slat.c"
 #include "vmx/vmx.h"
 
