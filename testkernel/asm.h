@@ -22,6 +22,14 @@ static inline void tk_write_cr8(u64 v)
 	__asm__ volatile("mov %0, %%cr8" : : "r"(v) : "memory");
 }
 
+static inline u64 tk_read_dr0(void)
+{
+	u64 v;
+
+	__asm__ volatile("mov %%dr0, %0" : "=r"(v));
+	return v;
+}
+
 static inline u64 tk_read_dr6(void)
 {
 	u64 v;
