@@ -112,8 +112,7 @@ static bool upper_half(const struct access *a)
 
 	if (a->insn->value == a->value || a->due->verdict == CRM_EXIT)
 		return false;
-	return guest_writes(a, 4) || (guest_writes(a, 3) && lma) ||
-	       (guest_writes(a, 0) && a->cpu->intercepts[CRM_CR0].selective);
+	return guest_writes(a, 4) || (guest_writes(a, 3) && lma);
 }
 
 /* An exit with LME set, and neither paging nor PAE. */
@@ -188,6 +187,7 @@ static const struct quirk_entry quirks[QUIRKS] = {
 	[TCG_LMSW_SELECTIVE] = {"tcg-lmsw-selective", on_tcg, .in_guest = lmsw_unselective},
 	[TCG_UPPER_HALF] = {"tcg-upper-half", on_tcg, .in_guest = upper_half},
 	[TCG_EXIT_LME] = {"tcg-exit-lme", on_tcg, .in_guest = exits_with_lme},
+	[TCG_EXIT_BEFORE_GP] = {"tcg-exit-before-gp", on_tcg},
 	[TCG_SKINIT] = {"tcg-skinit", on_tcg},
 	[TCG_SVM_V86] = {"tcg-svm-v86", on_tcg},
 	[BOCHS_LMSW_SELECTIVE] = {"bochs-lmsw-selective", on_bochs_amd,
@@ -309,6 +309,18 @@ bool quirk_excludes_in_guest(const struct crm_cpu *cpu, const struct crm_insn *i
 		if (quirk_here(n) && quirks[n].in_guest && quirks[n].in_guest(&a))
 			return true;
 	return excludes_natively(&a);
+}
+
+/* The selective intercept sees the lower half of a value. */
+bool quirk_exits_first(const struct crm_cpu *cpu, const struct crm_insn *i,
+		       const struct crm_result *due)
+{
+	struct crm_insn seen = *i;
+
+	if (i->op == CRM_MOV_TO && i->cr == 0)
+		seen.value = (u32)i->value;
+	return quirk_here(TCG_EXIT_BEFORE_GP) && due->verdict == CRM_GP && cpu->cpl == 0 &&
+	       crm_exits(cpu, &seen);
 }
 
 u64 quirk_pdpte_bits(void)

@@ -32,6 +32,7 @@ enum quirk {
 	TCG_LMSW_SELECTIVE,
 	TCG_UPPER_HALF,
 	TCG_EXIT_LME,
+	TCG_EXIT_BEFORE_GP,
 	TCG_SKINIT,
 	TCG_SVM_V86,
 	BOCHS_LMSW_SELECTIVE,
@@ -75,6 +76,10 @@ bool quirk_excludes(const struct crm_cpu *cpu, const struct crp_step *s, u8 due)
 /* The same for an access of a guest of this kernel, which is due to end so. */
 bool quirk_excludes_in_guest(const struct crm_cpu *cpu, const struct crm_insn *i,
 			     const struct crm_result *due);
+
+/* The access of a guest exits here, though its value is due to be #GP before that. */
+bool quirk_exits_first(const struct crm_cpu *cpu, const struct crm_insn *i,
+		       const struct crm_result *due);
 
 /* Bits that the platform itself sets in PDPTEs in memory. */
 u64 quirk_pdpte_bits(void);

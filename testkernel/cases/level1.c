@@ -13,6 +13,7 @@
 
 #define PRINTED 40
 
+static u32 exits_first[MAX_CPUS];
 static u32 asked, left_out[MAX_CPUS]; /* accesses run and not run; asked: by the present case */
 
 static void enable(void *unused)
@@ -37,11 +38,15 @@ bool level1_check(const struct l1_case *c, struct l1_result *r)
 		left_out[this_cpu()->index]++;
 		return false;
 	}
-	asked++;
 	check(!r->wrong, "%s: %s is %lx, due %lx", l1_mode_name(c->mode), r->wrong, r->got,
 	      r->want);
 	if (r->wrong && printed++ < PRINTED)
 		l1_print(c);
+	if (r->odd & L1_EXIT_FIRST) {
+		exits_first[this_cpu()->index]++;
+		return false;
+	}
+	asked++;
 	return true;
 }
 
@@ -124,7 +129,9 @@ void group_level1(void)
 		level1_xp();
 		level1_random();
 		for (u32 i = 0; i < cpu_count; i++)
-			note("cpu %u: %u accesses left out, those at random aside", i, left_out[i]);
+			note("cpu %u: %u accesses left out, %u exits before #GP, those at random "
+			     "aside",
+			     i, left_out[i], exits_first[i]);
 	}
 	on_each_cpu(disable, NULL);
 	probe_all();

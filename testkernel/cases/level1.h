@@ -6,7 +6,7 @@
 #include "testkernel/l1/l1_case.h"
 
 /* Runs a case on this CPU; a difference is a failed check, and printed as one that can be run
- * again. False: the case is left out. */
+ * again. False: the case is left out, or ends as a quirk of the platform has it. */
 bool level1_check(const struct l1_case *c, struct l1_result *r);
 
 /* Ends a case whose checks are accesses: if all of them were left out, with no more than a note. */

@@ -18,7 +18,7 @@
 
 struct tally {
 	u64 seed;
-	u32 runs, wrong, left_out, spare_reloads, real_errors, early_lmas;
+	u32 runs, wrong, left_out, spare_reloads, real_errors, early_lmas, exits_first;
 	u32 by_verdict[VERDICTS], by_mode[L2_MODES];
 	struct l1_case kept[KEPT]; /* the first that were wrong */
 	struct l1_result how[KEPT];
@@ -45,6 +45,7 @@ static void one_round(struct tally *t)
 	t->spare_reloads += (r.odd & L1_SPARE_RELOAD) != 0;
 	t->real_errors += (r.odd & L1_REAL_ERROR) != 0;
 	t->early_lmas += (r.odd & L1_EARLY_LMA) != 0;
+	t->exits_first += (r.odd & L1_EXIT_FIRST) != 0;
 	if (r.wrong && t->wrong++ < KEPT) {
 		t->kept[t->wrong - 1] = c;
 		t->how[t->wrong - 1] = r;
@@ -75,8 +76,8 @@ static void report(u32 cpu)
 	note("cpu %u: done %u, exits %u, #GP %u, #UD %u", cpu, t->by_verdict[CRM_OK],
 	     t->by_verdict[CRM_EXIT], t->by_verdict[CRM_GP], t->by_verdict[CRM_UD]);
 	note("cpu %u: left out %u; oddities: PDPTEs loaded without need %u, error code in real mode "
-	     "%u, EFER.LMA changed by a write that exits %u",
-	     cpu, t->left_out, t->spare_reloads, t->real_errors, t->early_lmas);
+	     "%u, EFER.LMA changed by a write that exits %u, exits before #GP %u",
+	     cpu, t->left_out, t->spare_reloads, t->real_errors, t->early_lmas, t->exits_first);
 	for (u32 i = 0; i < t->wrong && i < KEPT; i++) {
 		note("cpu %u: %s is %lx, due %lx", cpu, t->how[i].wrong, t->how[i].got,
 		     t->how[i].want);

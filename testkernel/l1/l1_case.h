@@ -51,6 +51,7 @@ enum l1_trap {
 enum l1_oddity {
 	L1_SPARE_RELOAD = 1, /* PDPTEs were loaded though nothing asked for it */
 	L1_REAL_ERROR = 2,   /* #GP of real mode was reported with an error code, 0 */
+	L1_EXIT_FIRST = 8,   /* an intercepted write of a bad value exited, and was no #GP */
 	L1_EARLY_LMA = 4     /* EFER.LMA was changed though the write of CR0.PG exited */
 };
 

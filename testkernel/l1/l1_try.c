@@ -267,6 +267,10 @@ void l1_try(const struct l1_case *c, struct l1_result *r)
 	l2_build(c, &t.want);
 	l2_pdptes(c, t.loaded);
 	predict(&t);
+	if (quirk_exits_first(&t.cpu, &t.insn, &r->due)) {
+		r->due.verdict = CRM_EXIT;
+		r->odd |= L1_EXIT_FIRST;
+	}
 	if (quirk_excludes_in_guest(&t.cpu, &t.insn, &r->due)) {
 		r->left_out = true;
 		return;
