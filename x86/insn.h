@@ -53,27 +53,19 @@ static inline bool rdmsr_safe(u32 msr, u64 *v)
 	return ok;
 }
 
-static inline bool wrmsr_safe(u32 msr, u64 v)
-{
-	u32 ok = 0;
-
-	__asm__ volatile(INSN_SAFE("wrmsr")
-			 : [ok] "+r"(ok)
-			 : "c"(msr), "a"((u32)v), "d"((u32)(v >> 32))
-			 : "memory");
-	return ok;
-}
-
-static inline bool xsetbv_safe(u32 xcr, u64 v)
-{
-	u32 ok = 0;
-
-	__asm__ volatile(INSN_SAFE("xsetbv")
-			 : [ok] "+r"(ok)
-			 : "c"(xcr), "a"((u32)v), "d"((u32)(v >> 32))
-			 : "memory");
-	return ok;
-}
+/* ECX says where EDX:EAX goes. */
+#define SAFE_WRITER(insn)                                                        \
+	static inline bool insn##_safe(u32 number, u64 v)                        \
+	{                                                                        \
+		u32 ok = 0;                                                      \
+		__asm__ volatile(INSN_SAFE(#insn)                                \
+				 : [ok] "+r"(ok)                                 \
+				 : "c"(number), "a"((u32)v), "d"((u32)(v >> 32)) \
+				 : "memory");                                    \
+		return ok;                                                       \
+	}
+SAFE_WRITER(wrmsr)
+SAFE_WRITER(xsetbv)
 
 static inline void rdtsc_halves(u32 *low, u32 *high)
 {
@@ -186,33 +178,20 @@ static inline void *gs_self(void)
 
 /* --- VT-x (Intel SDM vol. 3C, chapter 31). True: VMsucceed. --- */
 
-static inline bool vmxon(hpa_t region)
-{
-	bool ok;
-
-	__asm__ volatile("vmxon %1" : "=@cca"(ok) : "m"(region.v) : "memory");
-	return ok;
-}
+#define VMX_REGION_INSN(insn)                                                           \
+	static inline bool insn(hpa_t region)                                           \
+	{                                                                               \
+		bool ok;                                                                \
+		__asm__ volatile(#insn " %1" : "=@cca"(ok) : "m"(region.v) : "memory"); \
+		return ok;                                                              \
+	}
+VMX_REGION_INSN(vmxon)
+VMX_REGION_INSN(vmclear)
+VMX_REGION_INSN(vmptrld)
 
 static inline void vmxoff(void)
 {
 	__asm__ volatile("vmxoff" ::: "cc", "memory");
-}
-
-static inline bool vmclear(hpa_t vmcs)
-{
-	bool ok;
-
-	__asm__ volatile("vmclear %1" : "=@cca"(ok) : "m"(vmcs.v) : "memory");
-	return ok;
-}
-
-static inline bool vmptrld(hpa_t vmcs)
-{
-	bool ok;
-
-	__asm__ volatile("vmptrld %1" : "=@cca"(ok) : "m"(vmcs.v) : "memory");
-	return ok;
 }
 
 static inline u64 vmread(u32 field)
@@ -236,28 +215,18 @@ static inline void vmwrite(u32 field, u64 v)
 	__asm__ volatile("vmwrite %1, %0" ::"r"((u64)field), "rm"(v) : "cc");
 }
 
-struct invept_desc {
-	u64 eptp;
-	u64 zero;
-};
-
 static inline void invept(u64 type, u64 eptp)
 {
-	struct invept_desc d = {eptp, 0};
+	const u64 descriptor[2] = {eptp, 0};
 
-	__asm__ volatile("invept %0, %1" ::"m"(d), "r"(type) : "cc", "memory");
+	__asm__ volatile("invept %0, %1" ::"m"(descriptor), "r"(type) : "cc", "memory");
 }
-
-struct invvpid_desc {
-	u64 vpid;
-	u64 linear;
-};
 
 static inline void invvpid(u64 type, u16 vpid, u64 linear)
 {
-	struct invvpid_desc d = {vpid, linear};
+	const u64 descriptor[2] = {vpid, linear};
 
-	__asm__ volatile("invvpid %0, %1" ::"m"(d), "r"(type) : "cc", "memory");
+	__asm__ volatile("invvpid %0, %1" ::"m"(descriptor), "r"(type) : "cc", "memory");
 }
 
 /* AMD-V: store FS, GS, TR, LDTR and the system call MSRs at this physical address. */
