@@ -109,6 +109,7 @@ static void one_round(struct tally *t)
 	l2_build(&c, &g);
 	memcpy(at, code, sizeof(code));
 	memcpy(at + sizeof(code), l1->call, sizeof(l1->call));
+	at[sizeof(code) + sizeof(l1->call)] = 0xf4; /* HLT, as in l2_code() */
 	for (l1->run(&g, &x); x.kind == L2_CR && exits < 8; l1->run(&g, &x)) {
 		emulate(&c, &g, &x);
 		exits++;

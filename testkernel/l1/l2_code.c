@@ -9,6 +9,7 @@
 #define REX_R	0x04
 #define REX_B	0x01
 
+#define HLT	    0xf4
 #define MOV_FROM_CR 0x20
 #define MOV_TO_CR   0x22
 #define GROUP7_SMSW 4u
@@ -114,6 +115,7 @@ u32 l2_code(const struct l1_case *c, u32 *total, u32 *back)
 	*total = o.n;
 	for (u32 i = 0; i < sizeof(l1->call); i++)
 		byte(&o, l1->call[i]);
+	byte(&o, HLT); /* never reached: here QEMU ends what it translates, each time anew */
 	if (c->mem && c->op == CRM_LMSW)
 		*(u16 *)(uintptr_t)(l2_area(c) + L2_DATA) = (u16)c->value;
 	return length;
