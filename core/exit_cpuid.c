@@ -2,6 +2,7 @@
 /* CPUID: the machine's own answers, less what the guest cannot have (Intel SDM vol. 2A, CPUID). */
 #include "core/core.h"
 #include "core/exit_handlers.h"
+#include "core/gmem.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/insn.h"
@@ -42,6 +43,14 @@ static void leaf_7_1(struct cpuid *c)
 	c->eax &= ~CPUID_7_1_EAX_FRED;
 }
 
+/* Intel's processors have SYSCALL in 64-bit mode only, and show it in that mode only: ours. */
+static void leaf_80000001(struct vcpu *v, struct cpuid *c)
+{
+	c->ecx &= ~(CPUID_80000001_ECX_SVM | CPUID_80000001_ECX_SKINIT);
+	if (backend->vendor == CRM_INTEL && gmem_code_mode(v) != INSN_64)
+		c->edx &= ~CPUID_80000001_EDX_SYSCALL;
+}
+
 static void leaf_hv(struct cpuid *c)
 {
 	if (machine.opt.cpuid != OPT_CPUID_NATIVE)
@@ -62,7 +71,7 @@ __attribute__((noinline)) static void change(struct vcpu *v, u32 leaf, u32 suble
 	else if (leaf == CPUID_HV_BASE)
 		leaf_hv(&c);
 	else if (leaf == 0x80000001)
-		c.ecx &= ~(CPUID_80000001_ECX_SVM | CPUID_80000001_ECX_SKINIT);
+		leaf_80000001(v, &c);
 	else if (leaf == 0x8000000a && backend->vendor == CRM_AMD)
 		c = (struct cpuid){0, 0, 0, 0}; /* reserved without AMD-V */
 	give(v, &c);

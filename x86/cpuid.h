@@ -31,6 +31,7 @@ struct cpuid {
 #define CPUID_19_EBX_AESKLE	   (1u << 0)
 #define CPUID_80000001_ECX_SVM	   (1u << 2)
 #define CPUID_80000001_ECX_SKINIT  (1u << 12)
+#define CPUID_80000001_EDX_SYSCALL (1u << 11)
 #define CPUID_80000001_EDX_NX	   (1u << 20)
 #define CPUID_80000001_EDX_PAGE_1G (1u << 26)
 #define CPUID_80000001_EDX_RDTSCP  (1u << 27)

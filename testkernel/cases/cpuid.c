@@ -118,6 +118,22 @@ static void user(void *unused)
 	      "%lx %lx %lx %lx", e.f.gpr[RAX], e.f.gpr[RBX], e.f.gpr[RCX], e.f.gpr[RDX]);
 }
 
+/* Intel's processors show SYSCALL in 64-bit mode only. A bare platform may show it always. */
+static void compatibility(void *unused)
+{
+	struct exec e = {.f.gpr = {[RAX] = 0x80000001, [RSI] = TK_CODE32}};
+	u32 v = exec(&e, 0, &snip_cpuid_in_cs), edx = cpuid(0x80000001, 0).edx;
+	bool shown = e.f.gpr[RDX] & CPUID_80000001_EDX_SYSCALL;
+
+	(void)unused;
+	check(v == VEC_DONE && e.f.cs == TK_CODE32, "vector %u in CS %lx", v, e.f.cs);
+	check(!((edx ^ e.f.gpr[RDX]) & ~CPUID_80000001_EDX_SYSCALL), "EDX %lx, in 64-bit mode %x",
+	      e.f.gpr[RDX], edx);
+	check(shown == lamina_amd() || !lamina_here(), "EDX %lx", e.f.gpr[RDX]);
+	if (shown != lamina_amd())
+		note("cpu %u: the platform shows SYSCALL outside 64-bit mode", this_cpu()->index);
+}
+
 static bool shows_svm(void)
 {
 	struct cpuid a = cpuid(0x8000000a, 0);
@@ -155,6 +171,8 @@ void group_cpuid(void)
 	tap("OSXSAVE and OSPKE follow CR4");
 	on_each_cpu(user, NULL);
 	tap("CPUID works at CPL 3 and clears the upper halves");
+	on_each_cpu(compatibility, NULL);
+	tap("outside 64-bit mode leaf 80000001 differs in SYSCALL at most, as the vendor has it");
 	on_each_cpu(identity, NULL);
 	tap("the APIC IDs of leaves 1 and B are the CPU's own");
 	leaves(0);
