@@ -32,8 +32,11 @@ ratios() {
 			END { printf format, (r[int((NR + 1) / 2)] + r[int(NR / 2) + 1]) / 2, r[1], r[NR] }'
 }
 
+# pair_note FILE: and how much the native boots differ by themselves, which no ratio can be finer than
 pair_note() {
-	echo "$(wc -l <"$1") pairs: $(ratios "$1" 1 3), of processor time: $(ratios "$1" 2 4)"
+	echo "$(wc -l <"$1") pairs: $(ratios "$1" 1 3), of processor time: $(ratios "$1" 2 4)," \
+		"slowest native boot / quickest: $(awk '{ print $1 }' "$1" | sort -n |
+			awk 'NR == 1 { least = $1 } END { printf "%.2f", $1 / least }')"
 }
 
 # bench_insns: with -icount the emulated clock counts instructions, and two boots differ only in those
