@@ -11,7 +11,7 @@ usage() {
 		usage: lamina test mutants [--list] [PATTERN]...
 
 		Builds one defect at a time into a copy of the sources, and runs the tests that must notice it, until one
-		does: unit tests, then boots of the test kernel on Lamina in the Bochs emulator with two CPUs. Prints
+		does: unit tests, then boots of the test kernel on Lamina in an emulator with two CPUs. Prints
 		which test caught which mutant. PATTERN: only the mutants whose name matches one (a shell pattern like
 		'model-*'). --list: their names, the rules they break, and the tests.
 
@@ -93,12 +93,14 @@ stage 'without a mutant'
 	die "unit tests fail even without a mutant; see $mutants/unit.log"
 for spec in $specs; do
 	parse "$spec"
-	[ ! -e "$mutants/image/$image.img" ] || continue
+	[ ! -e "$image" ] || continue
+	off=bochs
+	[ "$platform" = bochs ] || off=qemu
 	{
 		grub_head
 		printf 'multiboot2 /testkernel.elf only=%s off=%s\nboot\n' "$group" "$off"
-	} >"$mutants/image/$image.cfg"
-	grub_image "$mutants/image/$image.img" "$mutants/image/$image.cfg" "testkernel.elf=$build/testkernel.elf"
+	} >"$image.cfg"
+	grub_image "$image" "$image.cfg" "testkernel.elf=$build/testkernel.elf"
 done
 export top
 echo "$specs" | xargs -r -P "$workers" -n 1 "$top/test/mutants/plain" ||
