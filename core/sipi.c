@@ -17,6 +17,7 @@
 static struct {
 	bool has_x2apic;
 	bool loses_init; /* the platform does not deliver INIT exits as the manual says */
+	bool init_pends; /* an INIT that exited is still to come (AMD-V) */
 	bool hold;	 /* the trap stays for good */
 	_Atomic u32 trapping;
 	_Atomic u32 given_up; /* never trap again */
@@ -37,8 +38,9 @@ static bool platform_loses_init(void)
 	return emulated_apic && !(cpuid(1, 0).ecx & CPUID_1_ECX_HYPERVISOR);
 }
 
-/* AMD-V has no SIPI exit, and an INIT that exits is taken all the same unless it is redirected to
- * #SX, which emulators do not do (AMD APM vol. 2, 15.21.8 and 15.30.1). */
+/* AMD-V has no SIPI exit, and an INIT that exits is taken as soon as GIF is 1 unless it is
+ * redirected to #SX, which emulators do not do (AMD APM vol. 2, 15.21.8 and 15.30.1). Only one of
+ * them, the one without a hypervisor's CPUID bit, waits for GIF. */
 static bool redirects_init(void)
 {
 	u64 vm_cr;
@@ -83,8 +85,9 @@ void sipi_init(void)
 			   (machine.opt.sipi == OPT_SIPI_AUTO && sipi.loses_init);
 	if (backend->vendor == CRM_AMD) {
 		machine.sipi_icr = true;
+		sipi.init_pends = sipi.loses_init && !redirects_init();
 		sipi.loses_init = false;
-		sipi.hold |= !redirects_init();
+		sipi.hold |= !sipi.init_pends && !redirects_init();
 	}
 	if (machine.sipi_icr && cpu_count > 1)
 		set_trap(true);
@@ -354,7 +357,12 @@ enum exit_answer exit_init(struct vcpu *v, const struct exit *x)
 
 	if (v->is_bsp)
 		machine_reset("INIT to the boot CPU");
-	if (init_is_stale(v, x))
+	if (sipi.init_pends) { /* come back by a real SIPI, and wait for the guest's */
+		atomic_fetch_or(&p->pub.mail, MAIL_WAIT_SIPI);
+		if (count_waiting(v, 1))
+			flush_others(v);
+	}
+	if (sipi.init_pends || init_is_stale(v, x))
 		revive_self(v);
 	p->init_exited = true;
 	if (machine.sipi_icr) {

@@ -5,9 +5,11 @@
 #define SVM_H
 
 /* of struct svm_vcpu, for svm_entry.S; and of RAX in the VMCB */
-#define SVM_VMCB_PA   0x3000
-#define SVM_HOST_PA   0x3008
-#define VMCB_RAX_BYTE 0x5f8
+#define SVM_VMCB_PA    0x3000
+#define SVM_HOST_PA    0x3008
+#define VMCB_RAX_BYTE  0x5f8
+#define VMCB_CODE_BYTE 0x70
+#define SVM_EXIT_INIT  0x63
 
 #ifndef __ASSEMBLY__
 
@@ -77,6 +79,7 @@ enum svm_exit_code {
 	SVM_EXCEPTION_LAST = 0x5f,
 	SVM_INTR = 0x60,
 	SVM_NMI = 0x61,
+	SVM_INIT = SVM_EXIT_INIT,
 	SVM_CR0_SEL_WRITE = 0x65,
 	SVM_CPUID = 0x72,
 	SVM_IRET = 0x74,
@@ -137,6 +140,7 @@ _Static_assert(offsetof(struct svm_vcpu, vmcb) == 0, "entry code");
 _Static_assert(offsetof(struct svm_vcpu, vmcb_pa) == SVM_VMCB_PA, "entry code");
 _Static_assert(offsetof(struct svm_vcpu, host_pa) == SVM_HOST_PA, "entry code");
 _Static_assert((VMCB_RAX & 0xffff) == VMCB_RAX_BYTE, "entry code");
+_Static_assert((VMCB_EXITCODE & 0xffff) == VMCB_CODE_BYTE, "entry code");
 
 extern struct svm_caps svm_caps;
 extern struct slat_format npt_format;

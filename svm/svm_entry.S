@@ -54,8 +54,11 @@ ready:	mov	VCPU_ARCH(%rbx), %rdx
 	.endr
 	mov	8(%rsp), %rax
 	vmload	%rax
+	mov	VCPU_ARCH(%rbx), %rdx
+	cmpb	$SVM_EXIT_INIT, VMCB_CODE_BYTE(%rdx)
+	je	init
 	stgi
-	mov	%rbx, %rdi
+init:	mov	%rbx, %rdi			/* an INIT waits for GIF */
 	call	svm_exited
 	jmp	enter
 

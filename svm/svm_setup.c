@@ -7,8 +7,8 @@
 #include "x86/msr.h"
 #include "x86/vector.h"
 
-/* What exits: INTERCEPTS1 and INTERCEPTS2. No INIT: VM_CR.R_INIT redirects those that do not exit.
- */
+/* What exits: INTERCEPTS1 and INTERCEPTS2; INIT where VM_CR.R_INIT does not redirect it and GIF
+ * holds it back. */
 #define EXITS1                                                                                   \
 	(INTERCEPT(SVM_NMI) | INTERCEPT(SVM_CPUID) | INTERCEPT(SVM_INVD) | INTERCEPT(SVM_IOIO) | \
 	 INTERCEPT(SVM_INVLPGA) | INTERCEPT(SVM_MSR) | INTERCEPT(SVM_SHUTDOWN))
@@ -44,6 +44,7 @@ void svm_disable(struct vcpu *v)
 	u64 vm_cr = 0;
 
 	(void)v;
+	stgi(); /* an INIT that waits comes now */
 	if (rdmsr_safe(MSR_VM_CR, &vm_cr))
 		wrmsr_safe(MSR_VM_CR, vm_cr & ~VM_CR_R_INIT);
 	wrmsr(MSR_PAT, PAT_RESET);
@@ -57,7 +58,7 @@ static void setup_controls(struct vcpu *v)
 
 	/* #GP: the instructions of AMD-V at CPL 3; #SX: a redirected INIT */
 	vmcb_write(v, VMCB_EXC_INTERCEPTS, 1u << VECTOR_GP | 1u << VECTOR_SX | df);
-	vmcb_write(v, VMCB_INTERCEPTS1, EXITS1);
+	vmcb_write(v, VMCB_INTERCEPTS1, EXITS1 | (svm_caps.bochs ? INTERCEPT(SVM_INIT) : 0));
 	vmcb_write(v, VMCB_INTERCEPTS2, EXITS2);
 	vmcb_write(v, VMCB_MSRPM, svm_msr_bitmap().v);
 	vmcb_write(v, VMCB_IOPM, svm_io_bitmap().v);

@@ -229,6 +229,12 @@ static inline void invvpid(u64 type, u16 vpid, u64 linear)
 	__asm__ volatile("invvpid %0, %1" ::"m"(descriptor), "r"(type) : "cc", "memory");
 }
 
+/* AMD-V: GIF becomes 1: what waits for it comes. */
+static inline void stgi(void)
+{
+	__asm__ volatile("stgi" ::: "memory");
+}
+
 /* AMD-V: store FS, GS, TR, LDTR and the system call MSRs at this physical address. */
 static inline void vmsave(u64 vmcb)
 {

@@ -263,13 +263,53 @@ static void test_strategy_amd(void **state)
 		world_start(2, asked[i]);
 		backend = &amd;
 		sipi_init();
-		assert_true(machine.sipi_icr && sipi.hold && !sipi.loses_init);
+		/* an emulator whose INIT waits for GIF */
+		assert_true(machine.sipi_icr && sipi.init_pends && !sipi.loses_init);
+		assert_int_equal(sipi.hold, asked[i] == OPT_SIPI_HOLD);
+		fake_cpu->leaf_1.ecx |= CPUID_1_ECX_HYPERVISOR; /* one whose INIT does not */
+		sipi_init();
+		assert_true(machine.sipi_icr && sipi.hold && !sipi.init_pends);
+		fake_cpu->leaf_1.ecx &= ~CPUID_1_ECX_HYPERVISOR;
 		fake_msr(MSR_VM_CR, VM_CR_R_INIT, 0);
 		sipi_init();
 		assert_true(machine.sipi_icr && !sipi.loses_init);
 		assert_int_equal(sipi.hold, asked[i] == OPT_SIPI_HOLD);
 		fake_msr(MSR_VM_CR, 0, 0);
 	}
+}
+
+/* AMD-V, where the INIT that exited is still to come: the trap is back and the CPU waits for a SIPI
+ * before it leaves; one that comes meanwhile is kept. */
+static void test_init_pends(void **state)
+{
+	struct backend amd = world_backend;
+	struct exit x = {.kind = EXIT_INIT};
+	struct pcpu *p = &world_pcpu[2];
+
+	(void)state;
+	amd.vendor = CRM_AMD;
+	world_start(3, OPT_SIPI_AUTO);
+	backend = &amd;
+	sipi_init();
+	take_first_sipi(1, 1);
+	take_first_sipi(2, 2);
+	assert_false(sipi_trapping());
+	world[0].in_root = false;
+	post.count = post.next = 0;
+	enter(2);
+	world[2].in_root = true;
+	if (!setjmp(gone)) {
+		exit_init(&p->vcpu, &x);
+		fail_msg("CPU 2 goes on with an INIT pending");
+	}
+	assert_string_equal(gone_why, "revive");
+	assert_true(sipi_trapping());
+	assert_int_equal(world[0].flushes, 1);
+	assert_int_equal(world[1].flushes, 1);
+	assert_false(p->init_exited); /* it comes back to wait, not to go on */
+	enter(0);
+	send(0, world[2].apic_id, ICR_SIPI(0x77));
+	assert_true(atomic_load(&p->pub.mail) & MAIL_SIPI);
 }
 
 /* An INIT exit with the trap gone: all CPUs trap again before the CPU waits. */
@@ -395,6 +435,7 @@ int main(void)
 		cmocka_unit_test(test_trap),
 		cmocka_unit_test(test_strategy),
 		cmocka_unit_test(test_strategy_amd),
+		cmocka_unit_test(test_init_pends),
 		cmocka_unit_test(test_init_exit_rearms),
 		cmocka_unit_test(test_exit_strategy),
 		cmocka_unit_test(test_nmis),

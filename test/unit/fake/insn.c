@@ -238,6 +238,11 @@ void ltr(u16 sel)
 	(void)sel;
 }
 
+void stgi(void)
+{
+	fake_cpu->stgis++;
+}
+
 void vmsave(u64 vmcb)
 {
 	fake_cpu->vmsaved = vmcb;

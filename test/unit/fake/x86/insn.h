@@ -37,6 +37,7 @@ struct fake_cpu {
 	u32 port_in;
 	u32 wbinvds;
 	u64 vmsaved;
+	u32 stgis;
 	bool xsetbv_ok;
 	u64 xcr0;
 };
@@ -91,6 +92,7 @@ void lgdt(const struct desc_ptr *p);
 void lidt(const struct desc_ptr *p);
 void ltr(u16 sel);
 void vmsave(u64 vmcb);
+void stgi(void);
 void invept(u64 type, u64 eptp);
 void invvpid(u64 type, u16 vpid, u64 linear);
 
