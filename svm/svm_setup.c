@@ -3,6 +3,7 @@
 #include "svm/svm.h"
 
 #include "core/page.h"
+#include "x86/cpuid.h"
 #include "x86/insn.h"
 #include "x86/msr.h"
 #include "x86/vector.h"
@@ -34,8 +35,8 @@ err_t svm_enable(struct vcpu *v)
 	wrmsr(MSR_VM_HSAVE_PA, page_hpa(m->hsave).v);
 	if (has_vm_cr)
 		wrmsr_safe(MSR_VM_CR, vm_cr | VM_CR_R_INIT); /* an INIT becomes #SX */
-	svm_caps.bochs =
-		!svm_caps.tcg && !(rdmsr_safe(MSR_VM_CR, &vm_cr) && (vm_cr & VM_CR_R_INIT));
+	svm_caps.bochs = !(cpuid(1, 0).ecx & CPUID_1_ECX_HYPERVISOR) &&
+			 !(rdmsr_safe(MSR_VM_CR, &vm_cr) && (vm_cr & VM_CR_R_INIT));
 	return OK;
 }
 
