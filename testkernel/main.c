@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The test kernel: one image that runs bare, as Lamina's guest, and on any other platform, and
- * prints what it found. Options: only=GROUP, skip=GROUP[+GROUP]..., off=bochs|acpi|qemu,
+ * prints what it found. Options: only=GROUP, skip=GROUP[+GROUP]..., off=bochs|acpi|qemu|apm,
  * expect=lamina|bare.
  */
 #include "testkernel/acpi.h"
@@ -50,8 +50,10 @@ static void read_options(void)
 			power_off_way = OFF_ACPI;
 		else if (!strcmp(value, "qemu"))
 			power_off_way = OFF_QEMU;
+		else if (!strcmp(value, "apm"))
+			power_off_way = OFF_APM;
 		else if (strcmp(value, "bochs"))
-			panic("off=%s is unknown: bochs, acpi or qemu", value);
+			panic("off=%s is unknown: bochs, acpi, qemu or apm", value);
 	}
 	if (is_word("expect", "lamina"))
 		expect = EXPECT_LAMINA;

@@ -9,6 +9,7 @@ enum power_off_way {
 	OFF_BOCHS, /* off=bochs, the default: "Shutdown" to port 8900h */
 	OFF_ACPI,  /* off=acpi: S5 by PM1a_CNT, sleep type 0 */
 	OFF_QEMU,  /* off=qemu: isa-debug-exit at port F4h */
+	OFF_APM,   /* off=apm: INT 15h AX=5307h of the firmware; by CPU 0 */
 };
 
 extern enum power_off_way power_off_way;

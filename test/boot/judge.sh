@@ -266,10 +266,12 @@ judge_same() {
 	boot bare images_testkernel
 	model=$shown
 	ok 'the test kernel ends, bare' has '^1\.\.[0-9]+'
+	ok 'and the machine is off' [ "$how" -eq 0 ]
 	# shellcheck disable=SC2086
 	boot lamina images_testkernel $opt
 	ok 'no panic' count 0 '^lamina: PANIC'
 	ok 'the test kernel ends, on Lamina' has '^1\.\.[0-9]+'
+	ok 'and the machine is off' [ "$how" -eq 0 ]
 	ok 'no case fails' count 0 '^(not ok|Bail)'
 	ok 'no CR exit is unexpected' count 0 '^lamina: unexpected exit'
 	ok 'its output is the same' same_lines '^(ok|not ok|1\.\.)'
