@@ -21,9 +21,9 @@ static _Noreturn void halt(void)
 		cpu_halt();
 }
 
-/* As systems without ACPI do it: connect to the real-mode interface, ask for version 1.2, which alone
- * has the off state, enable power management, and switch all devices off (APM BIOS specification
- * 1.2). */
+/* As systems without ACPI do it: connect to the real-mode interface, ask for version 1.2, which
+ * alone has the off state, enable power management, and switch all devices off (APM BIOS
+ * specification 1.2). */
 static void apm_off(void)
 {
 	static const struct rm_regs calls[] = {

@@ -33,6 +33,20 @@ static void enter(void *unused)
 	check(lapic_x2apic(), "APIC_BASE is %lx", rdmsr(MSR_APIC_BASE));
 }
 
+/* Only by way of the disabled state, from which no emulator comes back (Intel SDM vol. 3A, figure
+ * 11-27), does a CPU leave x2APIC mode. */
+static void no_way_back(void *unused)
+{
+	u64 base = rdmsr(MSR_APIC_BASE);
+
+	(void)unused;
+	check(!try_wrmsr(MSR_APIC_BASE, base & ~APIC_BASE_X2APIC), "to xAPIC mode");
+	check(!try_wrmsr(MSR_APIC_BASE, base & ~APIC_BASE_ENABLE), "x2APIC, but disabled");
+	check(rdmsr(MSR_APIC_BASE) == base, "APIC_BASE is %lx, not %lx", rdmsr(MSR_APIC_BASE),
+	      base);
+	check(lapic_read(APIC_ID) == this_cpu()->apic_id, "the ID is %x", lapic_read(APIC_ID));
+}
+
 static void registers(void *unused)
 {
 	struct cpu *c = this_cpu();
@@ -64,6 +78,8 @@ void group_x2apic(void)
 	tap("in xAPIC mode the x2APIC MSRs are #GP");
 	on_each_cpu(enter, NULL);
 	tap("all CPUs enter x2APIC mode");
+	on_each_cpu(no_way_back, NULL);
+	tap("from there straight to xAPIC mode, or disabled with its bit set: #GP");
 	on_each_cpu(registers, NULL);
 	tap("ID, logical ID and self IPI; what may not be written is #GP");
 	intr_cases();
