@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/apic.h"
 
+#include <stdatomic.h>
+
 #include "core/page.h"
 #include "x86/apic.h"
 #include "x86/insn.h"
@@ -12,9 +14,15 @@ bool apic_is_x2(void)
 	return rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC;
 }
 
+/* The page at which the platform keeps the xAPIC whatever the MSR says; 0: it moves as it should.
+ */
+static _Atomic u64 stays;
+
 u64 apic_base(void)
 {
-	return rdmsr(MSR_APIC_BASE) & PTE_ADDR;
+	u64 page = atomic_load(&stays);
+
+	return page ? page : rdmsr(MSR_APIC_BASE) & PTE_ADDR;
 }
 
 u32 apic_read(u32 reg)
@@ -30,6 +38,20 @@ void apic_write(u32 reg, u32 value)
 		wrmsr(MSR_X2APIC_FIRST + reg / 16, value);
 	else
 		*(volatile u32 *)phys_ptr(apic_base() + reg) = value;
+}
+
+bool apic_set_base(u64 value)
+{
+	u64 old = rdmsr(MSR_APIC_BASE), was = apic_base(), page = value & PTE_ADDR;
+	u32 version = apic_read(APIC_VERSION);
+
+	if (!phys_map(page, PAGE_SIZE) || !wrmsr_safe(MSR_APIC_BASE, value))
+		return false;
+	if (page != was && (old & value & APIC_BASE_ENABLE) &&
+	    !((old | value) & APIC_BASE_X2APIC) &&
+	    *(volatile u32 *)phys_ptr(page + APIC_VERSION) != version)
+		atomic_store(&stays, was);
+	return true;
 }
 
 u32 apic_id(void)

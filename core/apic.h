@@ -8,6 +8,8 @@
 
 bool apic_is_x2(void);
 u64 apic_base(void); /* physical address of the xAPIC page */
+/* Write IA32_APIC_BASE for the guest. False: #GP, also where Lamina could not reach the APIC. */
+bool apic_set_base(u64 value);
 u32 apic_id(void);
 u32 apic_read(u32 reg);
 void apic_write(u32 reg, u32 value);

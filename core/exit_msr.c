@@ -63,10 +63,15 @@ enum exit_answer exit_rdmsr(struct vcpu *v, const struct exit *x)
 /* The local APIC may move or change its mode, but not onto our memory (V4 of the requirements). */
 static enum exit_answer write_apic_base(struct vcpu *v, u64 value)
 {
-	if (is_ours(value & PTE_ADDR, PAGE_SIZE) || !wrmsr_safe(MSR_APIC_BASE, value))
+	struct pcpu *p = pcpu_of(v);
+	u64 old = atomic_load(&p->pub.apic_page);
+
+	if (is_ours(value & PTE_ADDR, PAGE_SIZE) || (value & PTE_ADDR) == machine.low_base ||
+	    !apic_set_base(value))
 		return inject_gp(v);
-	mp_publish_apic(pcpu_of(v));
-	sipi_apic_moved();
+	mp_publish_apic(p);
+	sipi_apic_moved(p, old);
+	backend->tlb_flush(v, true);
 	return EXIT_ADVANCE;
 }
 

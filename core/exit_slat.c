@@ -7,6 +7,7 @@
 #include "core/core.h"
 #include "core/exit_handlers.h"
 #include "core/gmem.h"
+#include "core/page.h"
 #include "core/panic.h"
 #include "core/sipi.h"
 #include "core/slat.h"
@@ -61,13 +62,15 @@ static void write_back(struct vcpu *v, const struct insn *i, u32 old, u32 stored
 }
 
 /*
- * A write to the trapped local APIC page. 32-bit stores are carried out here; for what no system
+ * A write to a page at which some CPU has its local APIC. Another CPU's store goes to what it has
+ * there itself. 32-bit stores are carried out here; for what no system
  * does (other sizes, other instructions) the trap gives way, so that the guest gets what hardware
  * gives it.
  */
 static enum exit_answer apic_write_exit(struct vcpu *v, const struct exit *x)
 {
 	u32 reg = x->slat.gpa.v & (PAGE_SIZE - 1);
+	volatile u32 *word = phys_ptr(x->slat.gpa.v);
 	struct exit done = *x;
 	struct insn insn;
 	u32 old, value;
@@ -76,7 +79,7 @@ static enum exit_answer apic_write_exit(struct vcpu *v, const struct exit *x)
 		return EXIT_RETRY;
 	if (v->event_set) /* an event was being delivered with its stack here: no instruction */
 		return inject_gp(v);
-	old = reg % 16 == 0 ? apic_read(reg & ~15u) : 0;
+	old = reg % 16 == 0 ? *word : 0;
 	done.length = gmem_insn(v, x->rip, &insn);
 	if (!done.length || insn.size != 4 || reg % 16 || !stored_value(v, &insn, old, &value)) {
 		sipi_give_up_trap();
@@ -84,7 +87,10 @@ static enum exit_answer apic_write_exit(struct vcpu *v, const struct exit *x)
 	}
 	write_back(v, &insn, old, value);
 	backend->advance(v, &done);
-	sipi_write_xapic(v, reg, value);
+	if (!apic_is_x2() && align_down(x->slat.gpa.v, PAGE_SIZE) == apic_base())
+		sipi_write_xapic(v, reg, value);
+	else
+		*word = value;
 	sipi_check_mail(v);
 	return EXIT_RETRY;
 }

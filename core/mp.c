@@ -53,6 +53,7 @@ void mp_publish_apic(struct pcpu *p)
 	bool x2 = apic_is_x2();
 
 	atomic_store(&p->pub.x2apic, x2);
+	atomic_store(&p->pub.apic_page, x2 ? 0 : apic_base());
 	atomic_store(&p->pub.apic_id, apic_id());
 	atomic_store(&p->pub.ldr, apic_read(APIC_LDR));
 	atomic_store(&p->pub.dfr, x2 ? 0 : apic_read(APIC_DFR));

@@ -23,7 +23,6 @@ static struct {
 	_Atomic u32 given_up; /* never trap again */
 	struct spinlock lock; /* of waiting and trapping together */
 	u32 waiting;	      /* CPUs that have not been started, or were stopped again */
-	u64 page;	      /* xAPIC page whose writes are trapped */
 } sipi;
 
 /*
@@ -48,12 +47,28 @@ static bool redirects_init(void)
 	return rdmsr_safe(MSR_VM_CR, &vm_cr) && (vm_cr & VM_CR_R_INIT);
 }
 
+bool sipi_owns_page(u64 gpa)
+{
+	for (u32 i = 0; i < cpu_count; i++)
+		if (atomic_load(&pcpus[i]->pub.apic_page) == align_down(gpa, PAGE_SIZE))
+			return true;
+	return false;
+}
+
+/* Every page at which some CPU has its APIC. */
+static void trap_pages(bool on)
+{
+	for (u32 i = 0; i < cpu_count; i++)
+		if (atomic_load(&pcpus[i]->pub.apic_page))
+			slat_trap_writes(atomic_load(&pcpus[i]->pub.apic_page), on);
+}
+
 static void set_trap(bool on)
 {
 	if (on && atomic_load(&sipi.given_up))
 		return;
 	atomic_store(&sipi.trapping, on);
-	slat_trap_writes(sipi.page, on);
+	trap_pages(on);
 	if (sipi.has_x2apic)
 		backend->trap_msr(MSR_X2APIC_ICR, false, on);
 }
@@ -77,7 +92,6 @@ static bool count_waiting(struct vcpu *v, s32 change)
 void sipi_init(void)
 {
 	sipi.has_x2apic = cpuid(1, 0).ecx & CPUID_1_ECX_X2APIC;
-	sipi.page = apic_base();
 	sipi.waiting = cpu_count - 1;
 	sipi.loses_init = platform_loses_init();
 	sipi.hold = machine.opt.sipi == OPT_SIPI_HOLD;
@@ -104,17 +118,15 @@ void sipi_give_up_trap(void)
 	set_trap(false);
 }
 
-void sipi_apic_moved(void)
+void sipi_apic_moved(struct pcpu *p, u64 old)
 {
-	if (!apic_is_x2())
-		sipi.page = apic_base();
-	if (sipi_trapping())
+	spin_lock(&sipi.lock, p->index);
+	if (sipi_trapping()) {
+		if (old && !sipi_owns_page(old))
+			slat_trap_writes(old, false);
 		set_trap(true);
-}
-
-bool sipi_owns_page(u64 gpa)
-{
-	return align_down(gpa, PAGE_SIZE) == sipi.page;
+	}
+	spin_unlock(&sipi.lock);
 }
 
 /* --- the sender's side --- */

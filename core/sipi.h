@@ -14,6 +14,7 @@
 #define CORE_SIPI_H
 
 #include "hv/exit.h"
+#include "hv/pcpu.h"
 #include "hv/vcpu.h"
 
 /* Decide the strategy and set the trap where it is needed. CPU 0, second-level tables built. */
@@ -26,10 +27,11 @@ bool sipi_trapping(void);
  * that still waits for its SIPI then waits for ever. */
 void sipi_give_up_trap(void);
 
-/* The xAPIC page moved, or the mode changed. */
-void sipi_apic_moved(void);
+/* This CPU's xAPIC has moved from the page `old`, or its mode has changed (0: it was x2APIC). The
+ * caller flushes. */
+void sipi_apic_moved(struct pcpu *p, u64 old);
 
-/* Is this the page whose writes are trapped? */
+/* Does some CPU have its xAPIC at this page? */
 bool sipi_owns_page(u64 gpa);
 
 /* A guest's 32-bit write to its xAPIC page. The register is written unless it starts a CPU. */

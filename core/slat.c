@@ -16,8 +16,9 @@ static struct {
 	u64 *root;
 	u32 phys_bits;
 	u64 hidden_base, hidden_size;
-	u64 trapped;   /* page whose writes exit; 0: none */
-	u64 read_only; /* another, for good */
+	u64 trapped[SLAT_TRAPS]; /* pages whose writes exit */
+	u32 traps;		 /* so many of them */
+	u64 read_only;		 /* another, for good */
 	void *decoy;
 } slat;
 
@@ -36,6 +37,15 @@ static bool overlaps(u64 base, u64 size, u64 other, u64 other_size)
 	return other_size && base < other + other_size && other < base + size;
 }
 
+/* Is a page in [base, base + size) trapped? */
+static bool any_trapped(u64 base, u64 size)
+{
+	for (u32 i = 0; i < slat.traps; i++)
+		if (overlaps(base, size, slat.trapped[i], PAGE_SIZE))
+			return true;
+	return false;
+}
+
 /* A leaf of this level may map all of it: rights are alike, and the CPU has such leaves. */
 static bool leaf_fits(u64 base, u32 level)
 {
@@ -46,7 +56,7 @@ static bool leaf_fits(u64 base, u32 level)
 	if (level > 3 || (level == 3 && !slat.f->has_1g))
 		return false;
 	return !overlaps(base, size, slat.hidden_base, slat.hidden_size) &&
-	       !overlaps(base, size, slat.trapped, slat.trapped ? PAGE_SIZE : 0) &&
+	       !any_trapped(base, size) &&
 	       !overlaps(base, size, slat.read_only, slat.read_only ? PAGE_SIZE : 0);
 }
 
@@ -56,7 +66,7 @@ static u64 leaf(u64 base, u32 level, u8 type)
 
 	if (overlaps(base, span(level), slat.hidden_base, slat.hidden_size))
 		perms = 0;
-	else if (level == 1 && base && (base == slat.trapped || base == slat.read_only))
+	else if (level == 1 && (any_trapped(base, PAGE_SIZE) || (base && base == slat.read_only)))
 		perms = SLAT_READ | SLAT_EXEC;
 	return slat.f->leaf(HPA(base), perms, type, level);
 }
@@ -234,15 +244,16 @@ static void sync_page(u64 gpa)
 
 void slat_trap_writes(u64 base, bool on)
 {
-	u64 old;
+	u32 i = 0;
 
 	lock();
-	old = slat.trapped;
-	slat.trapped = on ? base : 0;
-	if (old)
-		sync_page(old);
-	if (on)
-		sync_page(base);
+	while (i < slat.traps && slat.trapped[i] != base)
+		i++;
+	if (i < slat.traps && !on)
+		slat.trapped[i] = slat.trapped[--slat.traps];
+	else if (i == slat.traps && on && i < SLAT_TRAPS)
+		slat.trapped[slat.traps++] = base;
+	sync_page(base);
 	spin_unlock(&slat.lock);
 }
 

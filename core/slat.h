@@ -9,6 +9,7 @@
 #include "hv/err.h"
 #include "hv/slat.h"
 #include "hv/types.h"
+#include "hv/vcpu.h"
 #include "lib/mtrr.h"
 
 /* Build the tables for RAM up to ram_top and all below 4 GiB. */
@@ -24,8 +25,9 @@ bool slat_decoy(u64 gpa);
 /* The guest may read and execute the 4 KiB page at base, its writes exit. Bring-up; one page. */
 err_t slat_write_protect(u64 base);
 
-/* Guest writes to the 4 KiB page at base exit (or no longer). 0 moves no page. One page at a time.
- */
+/* Guest writes to the 4 KiB page at base exit (or no longer). At most SLAT_TRAPS pages. The caller
+ * flushes. */
+#define SLAT_TRAPS MAX_CPUS
 void slat_trap_writes(u64 base, bool on);
 
 /* Map what was left out at first: devices above RAM. False: out of memory. */

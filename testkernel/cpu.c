@@ -45,6 +45,7 @@ void cpu_init(struct cpu *c)
 	load_gdt(c);
 	idt_load(idt);
 	c->x2apic = lapic_x2apic();
+	c->lapic_page = lapic_find();
 	/* whether INIT ends x2APIC mode differs from platform to platform */
 	if (cpus[0].x2apic && !c->x2apic)
 		lapic_enter_x2apic();

@@ -27,6 +27,7 @@ struct cpu {
 	u32 index;
 	u32 apic_id;
 	bool x2apic;		   /* mode of its local APIC */
+	u64 lapic_page;		   /* where it is in xAPIC mode, bytes */
 	volatile u32 started;	   /* times the CPU came up */
 	struct ap_capture capture; /* state in which it came up last */
 	u64 sipi_page;		   /* where, bytes */

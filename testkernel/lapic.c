@@ -3,6 +3,7 @@
 #include "testkernel/asm.h"
 #include "testkernel/cpu.h"
 #include "x86/msr.h"
+#include "x86/paging.h"
 
 #define SVR_ENABLE 0x100
 #define DFR_FLAT   0xffffffffu
@@ -12,9 +13,17 @@ bool lapic_x2apic(void)
 	return rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC;
 }
 
+u64 lapic_find(void)
+{
+	u64 page = rdmsr(MSR_APIC_BASE) & PTE_ADDR;
+	u32 version = *(volatile u32 *)(uintptr_t)(page + APIC_VERSION);
+
+	return version && version != 0xffffffff ? page : LAPIC_PAGE;
+}
+
 static volatile u32 *mmio(u32 reg)
 {
-	return (volatile u32 *)(uintptr_t)(LAPIC_PAGE + reg);
+	return (volatile u32 *)(uintptr_t)(this_cpu()->lapic_page + reg);
 }
 
 u32 lapic_read(u32 reg)

@@ -23,6 +23,10 @@
 #define ICR_TO_OTHER ICR_SET_SHORTHAND(ICR_SHORTHAND_OTHERS)
 
 bool lapic_x2apic(void);
+
+/* The page of the xAPIC, bytes: where the MSR says, unless the platform keeps it where it was. */
+u64 lapic_find(void);
+
 u32 lapic_read(u32 reg);
 void lapic_write(u32 reg, u32 v);
 void lapic_eoi(void);

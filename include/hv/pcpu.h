@@ -34,12 +34,13 @@
 /* The public part: other CPUs read and write it. */
 struct pcpu_public {
 	_Atomic u32 mail;
-	_Atomic u32 kick;     /* 1: an NMI of ours is on its way */
-	_Atomic u32 flushed;  /* counts MAIL_FLUSH done */
-	_Atomic u32 up;	      /* the CPU runs Lamina */
-	_Atomic u32 apic_id;  /* in the mode the local APIC is in */
-	_Atomic u32 ldr, dfr; /* xAPIC logical destination, as the guest set it */
-	_Atomic u32 x2apic;   /* the mode the local APIC is in */
+	_Atomic u32 kick;      /* 1: an NMI of ours is on its way */
+	_Atomic u32 flushed;   /* counts MAIL_FLUSH done */
+	_Atomic u32 up;	       /* the CPU runs Lamina */
+	_Atomic u32 apic_id;   /* in the mode the local APIC is in */
+	_Atomic u32 ldr, dfr;  /* xAPIC logical destination, as the guest set it */
+	_Atomic u32 x2apic;    /* the mode the local APIC is in */
+	_Atomic u64 apic_page; /* of the xAPIC; 0 in x2APIC mode */
 	_Atomic u32 stopped;
 	_Atomic u32 revive; /* 1: the CPU leaves VMX operation and wants a real SIPI */
 };

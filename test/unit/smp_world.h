@@ -72,7 +72,7 @@ struct world_cpu {
 
 static struct pcpu world_pcpu[WORLD_CPUS];
 static struct world_cpu world[WORLD_CPUS];
-static u64 trapped_page;
+static u64 trapped_pages[4];
 static bool trapped_x2icr;
 
 /* IPIs and register writes that reached the real local APIC */
@@ -160,9 +160,19 @@ void apic_send(u32 dest, u32 icr)
 			nmi(i);
 }
 
+static bool is_trapped(u64 page)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(trapped_pages); i++)
+		if (trapped_pages[i] == page)
+			return true;
+	return false;
+}
+
 void slat_trap_writes(u64 base, bool on)
 {
-	trapped_page = on ? base : 0;
+	for (u32 i = 0; i < ARRAY_SIZE(trapped_pages); i++)
+		if (on ? !is_trapped(base) && !trapped_pages[i] : trapped_pages[i] == base)
+			trapped_pages[i] = on ? base : 0;
 }
 
 void reset_init(struct vcpu *v)
@@ -317,7 +327,7 @@ static void world_start(u32 cpus, u32 strategy)
 	memset(&machine, 0, sizeof(machine));
 	memset(&bus, 0, sizeof(bus));
 	memset(&sipi, 0, sizeof(sipi));
-	trapped_page = 0;
+	memset(trapped_pages, 0, sizeof(trapped_pages));
 	trapped_x2icr = false;
 	step_hook = NULL;
 	fake_paused = others_work;
@@ -329,6 +339,7 @@ static void world_start(u32 cpus, u32 strategy)
 		world_pcpu[i].index = world_pcpu[i].vcpu.index = i;
 		world_pcpu[i].vcpu.is_bsp = i == 0;
 		world_pcpu[i].pub.up = 1;
+		world_pcpu[i].pub.apic_page = APIC_PAGE;
 		world_pcpu[i].pub.apic_id = world[i].apic_id = 2 * i;
 		pcpus[i] = &world_pcpu[i];
 	}

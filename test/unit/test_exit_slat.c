@@ -6,6 +6,7 @@
 #include "core/core.h"
 #include "core/exit_handlers.h"
 #include "core/gmem.h"
+#include "core/page.h"
 #include "core/panic.h"
 #include "core/sipi.h"
 #include "core/slat.h"
@@ -28,7 +29,9 @@ static struct {
 } did;
 
 static bool trapping, in_long_mode;
-static u32 apic_old; /* what the local APIC's registers read */
+/* What the page reads that was written to, this CPU's local APIC or what it has in its place */
+static u32 page[PAGE_SIZE / 4];
+static bool apic_elsewhere;
 static u8 code[16];
 static jmp_buf panicked;
 
@@ -69,10 +72,19 @@ void sipi_write_xapic(struct vcpu *cpu, u32 reg, u32 value)
 	did.apic_value = value;
 }
 
-u32 apic_read(u32 reg)
+bool apic_is_x2(void)
 {
-	(void)reg;
-	return apic_old;
+	return false;
+}
+
+u64 apic_base(void)
+{
+	return apic_elsewhere ? APIC_PAGE + MiB(1) : APIC_PAGE;
+}
+
+void *phys_ptr(u64 pa)
+{
+	return &page[pa % PAGE_SIZE / 4];
 }
 
 bool slat_decoy(u64 gpa)
@@ -209,7 +221,7 @@ static void prepare_store(const struct store *s)
 	restart();
 	memcpy(code, s->code, s->length);
 	in_long_mode = s->in_long_mode;
-	apic_old = OLD;
+	page[0x300 / 4] = OLD;
 	v->gpr[GPR_RAX] = 0x11223344;
 	v->gpr[GPR_RCX] = 0xaabbccdd;
 	v->gpr[GPR_R8] = 0x55667788;
@@ -231,6 +243,22 @@ static void test_apic_stores(void **state)
 	}
 }
 
+/* Where another CPU has its APIC this one stores to what it has there itself. */
+static void test_apic_of_another(void **state)
+{
+	(void)state;
+	apic_elsewhere = true;
+	for (size_t i = 0; i < ARRAY_SIZE(stores); i++) {
+		prepare_store(&stores[i]);
+		assert_int_equal(touch(APIC_PAGE + 0x300, SLAT_WRITE), EXIT_RETRY);
+		assert_int_equal(did.apic_writes, 0);
+		assert_int_equal(page[0x300 / 4], stores[i].stored);
+		assert_int_equal(did.advanced, stores[i].length);
+		assert_int_equal(did.gave_up, 0);
+	}
+	apic_elsewhere = false;
+}
+
 /* The flags of what AND, OR and XOR leave (Intel SDM vol. 1, 3.4.3.1): SF, ZF, PF; CF = OF = 0. */
 static void test_apic_flags(void **state)
 {
@@ -245,7 +273,7 @@ static void test_apic_flags(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		prepare_store(&stores[6]);
-		apic_old = cases[i].old;
+		page[0x300 / 4] = cases[i].old;
 		v->gpr[GPR_RCX] = cases[i].source;
 		regs[REG_RFLAGS] = 0xa03; /* CF, IF, OF */
 		touch(APIC_PAGE + 0x300, SLAT_WRITE);
@@ -288,7 +316,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_memory),	    cmocka_unit_test(test_low_page),
 		cmocka_unit_test(test_apic_stores), cmocka_unit_test(test_apic_flags),
-		cmocka_unit_test(test_apic_odd),
+		cmocka_unit_test(test_apic_odd),    cmocka_unit_test(test_apic_of_another),
 	};
 
 	return RUN(tests);

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The handlers of MSR and port exits, with the rest of Lamina played by the test. */
+/* The handlers of MSR exits, with the rest of Lamina played by the test. */
 #include "unit.h"
+#include "core/apic.h"
 #include "core/core.h"
 #include "core/exit_handlers.h"
 #include "core/mp.h"
 #include "core/msr.h"
 #include "core/mtrr.h"
-#include "core/page.h"
-#include "core/port.h"
-#include "core/serial.h"
 #include "core/sipi.h"
 #include "core/slat.h"
-#include "hv/hypapp.h"
 #include "x86/apic.h"
 #include "x86/cr.h"
 #include "x86/insn.h"
@@ -19,7 +16,7 @@
 
 #define HV_BASE	  0x3f000000ULL
 #define APIC_PAGE 0xfee00000ULL
-#define PM1A	  0xb004
+#define LOW_PAGE  0x9f000ULL
 
 struct machine machine;
 const struct backend *backend;
@@ -29,12 +26,13 @@ static struct vcpu *const v = &pcpu.vcpu;
 
 /* What the handlers did. */
 static struct {
-	u32 gps, flushes, slat_sets, published, moved, reports;
+	u32 gps, flushes, slat_sets, published, moved;
+	u64 moved_from;
 	struct mtrr_state mtrr;
 	u64 x2icr;
 } did;
 
-static bool trapped_msr[2][0x2000], trapped_port[0x10000];
+static bool trapped_msr[2][0x2000];
 
 enum exit_answer inject_gp(struct vcpu *cpu)
 {
@@ -49,9 +47,17 @@ void mp_publish_apic(struct pcpu *p)
 	did.published++;
 }
 
-void sipi_apic_moved(void)
+/* Beyond this nothing can be reached. */
+bool apic_set_base(u64 value)
 {
+	return (value & ~(PAGE_SIZE - 1)) < BIT(32) && wrmsr_safe(MSR_APIC_BASE, value);
+}
+
+void sipi_apic_moved(struct pcpu *p, u64 old)
+{
+	assert_true(p == &pcpu);
 	did.moved++;
+	did.moved_from = old;
 }
 
 enum exit_answer sipi_write_x2icr(struct vcpu *cpu, u64 value)
@@ -66,30 +72,6 @@ void slat_set_mtrr(const struct mtrr_state *s)
 	did.slat_sets++;
 	did.mtrr = *s;
 }
-
-void say(const char *f, ...)
-{
-	(void)f;
-}
-
-void say_line(const char *line)
-{
-	(void)line;
-}
-
-u64 page_used(void)
-{
-	return 0;
-}
-
-static void report(emit_fn emit)
-{
-	assert_true(emit == say_line);
-	did.reports++;
-}
-
-static const struct hypapp reporter = {.name = "reporter", .report = report}, silent;
-const struct hypapp *const hypapp_list[] = {&silent, &reporter, NULL};
 
 static u64 guest_cr0, guest_efer;
 
@@ -125,17 +107,11 @@ static void trap_msr(u32 msr, bool read, bool write)
 	trapped_msr[1][msr] = write;
 }
 
-static void trap_port(u16 port, bool on)
-{
-	trapped_port[port] = on;
-}
-
 static const struct backend fake_backend = {
 	.state_get = state_get,
 	.state_set = state_set,
 	.tlb_flush = tlb_flush,
 	.trap_msr = trap_msr,
-	.trap_port = trap_port,
 };
 
 static const struct backend fake_amd = {.vendor = CRM_AMD};
@@ -149,12 +125,9 @@ static void restart(void)
 	backend = &fake_backend;
 	machine.hv_base = HV_BASE;
 	machine.hv_size = MiB(2);
-	machine.pm.pm1a_cnt = PM1A;
 	for (u32 i = 0; i < GPR_COUNT; i++)
 		v->gpr[i] = rnd();
 }
-
-/* --- MSRs --- */
 
 static enum exit_answer read_msr(u32 msr)
 {
@@ -273,12 +246,18 @@ static void test_apic_base(void **state)
 		assert_int_equal(write_msr(MSR_APIC_BASE, ours | 0x900), EXIT_INJECTED);
 	assert_int_equal(write_msr(MSR_APIC_BASE, APIC_PAGE | 0x901), EXIT_INJECTED);
 	assert_int_equal(rdmsr(MSR_APIC_BASE), APIC_PAGE | 0x900);
-	assert_int_equal(did.published + did.moved, 0);
+	machine.low_base = LOW_PAGE;
+	assert_int_equal(write_msr(MSR_APIC_BASE, LOW_PAGE | 0x900), EXIT_INJECTED);
+	assert_int_equal(write_msr(MSR_APIC_BASE, BIT(32) | 0x900), EXIT_INJECTED);
+	assert_int_equal(did.published + did.moved + did.flushes, 0);
+	atomic_store(&pcpu.pub.apic_page, APIC_PAGE);
 	assert_int_equal(write_msr(MSR_APIC_BASE, (HV_BASE - PAGE_SIZE) | 0x900), EXIT_ADVANCE);
 	assert_int_equal(write_msr(MSR_APIC_BASE, APIC_PAGE | 0xd00), EXIT_ADVANCE);
 	assert_int_equal(rdmsr(MSR_APIC_BASE), APIC_PAGE | 0xd00);
 	assert_int_equal(did.published, 2);
 	assert_int_equal(did.moved, 2);
+	assert_int_equal(did.flushes, 2);
+	assert_int_equal(did.moved_from, APIC_PAGE);
 }
 
 /* In the order of struct mtrr_state (Intel SDM vol. 3A, table 12-9). */
@@ -362,87 +341,13 @@ static void test_trapped_msrs(void **state)
 	}
 }
 
-/* --- ports --- */
-
-static enum exit_answer access_port(u16 port, u8 size, bool in, bool string)
-{
-	struct exit x = {.kind = EXIT_PORT, .port = {port, size, in, string}};
-
-	return exit_port(v, &x);
-}
-
-static void test_port_in(void **state)
-{
-	static const u64 mask[] = {0, 0xff, 0xffff, 0, 0xffffffff};
-
-	(void)state;
-	for (u8 size = 1; size <= 4; size *= 2) {
-		u64 rax;
-
-		restart();
-		rax = v->gpr[GPR_RAX];
-		fake_cpu->port_in = 0x89abcdef;
-		assert_int_equal(access_port(PM1A, size, true, false), EXIT_ADVANCE);
-		rax = size == 4 ? 0 : rax & ~mask[size];
-		assert_int_equal(v->gpr[GPR_RAX], rax | (0x89abcdef & mask[size]));
-		assert_int_equal(fake_cpu->port_count, 1);
-		assert_int_equal(fake_cpu->port[0].size, size);
-		assert_int_equal(did.reports, 0);
-	}
-}
-
-/* SLP_EN is bit 13 of the register, however it is written. */
-static void test_power_off(void **state)
-{
-	static const struct {
-		u16 port;
-		u8 size;
-		u32 value;
-		bool off;
-	} cases[] = {
-		{PM1A, 2, 0x2000, true},  {PM1A, 2, 0x3c01, true},     {PM1A, 2, 0x1c01, false},
-		{PM1A, 4, 0x2000, true},  {PM1A, 1, 0x20, false},      {PM1A + 1, 1, 0x20, true},
-		{PM1A + 1, 1, 1, false},  {PM1A + 1, 2, 0x0020, true}, {PM1A + 1, 2, 0x2000, false},
-		{PM1A, 1, 0x2000, false},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		restart();
-		v->gpr[GPR_RAX] = 0xffffffff00000000 | cases[i].value;
-		assert_int_equal(access_port(cases[i].port, cases[i].size, false, false),
-				 EXIT_ADVANCE);
-		assert_int_equal(did.reports, cases[i].off);
-		assert_int_equal(fake_cpu->port_count, 1);
-		assert_int_equal(fake_cpu->port[0].port, cases[i].port);
-		assert_int_equal(fake_cpu->port[0].size, cases[i].size);
-	}
-}
-
-static void test_port_traps(void **state)
-{
-	(void)state;
-	restart();
-	memset(trapped_port, 0, sizeof(trapped_port));
-	port_trap_power(true);
-	for (u32 port = 0; port < 0x10000; port++)
-		assert_int_equal(trapped_port[port], port == PM1A || port == PM1A + 1);
-	assert_int_equal(access_port(PM1A, 2, false, true), EXIT_RETRY);
-	for (u32 port = 0; port < 0x10000; port++)
-		assert_false(trapped_port[port]);
-	machine.pm.pm1a_cnt = 0;
-	port_trap_power(true);
-	assert_false(trapped_port[0] || trapped_port[1]);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hidden_msrs),  cmocka_unit_test(test_efer),
 		cmocka_unit_test(test_msrs),	     cmocka_unit_test(test_apic_base),
 		cmocka_unit_test(test_mtrr_writes),  cmocka_unit_test(test_mtrr_read),
-		cmocka_unit_test(test_trapped_msrs), cmocka_unit_test(test_port_in),
-		cmocka_unit_test(test_power_off),    cmocka_unit_test(test_port_traps),
+		cmocka_unit_test(test_trapped_msrs),
 	};
 
 	return RUN_SEEDED(tests);

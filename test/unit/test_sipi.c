@@ -225,57 +225,19 @@ static void test_trap(void **state)
 	for (u32 hold = 0; hold < 2; hold++) {
 		world_start(4, hold ? OPT_SIPI_HOLD : OPT_SIPI_ICR);
 		assert_true(machine.sipi_icr && sipi_trapping() && trapped_x2icr);
-		assert_int_equal(trapped_page, APIC_PAGE);
+		assert_true(is_trapped(APIC_PAGE));
 		for (u32 i = 1; i < 4; i++) {
 			assert_true(sipi_trapping());
 			take_first_sipi(i, (u8)(0x10 + i));
 		}
 		assert_int_equal(sipi_trapping(), hold);
-		assert_int_equal(trapped_page, hold ? APIC_PAGE : 0);
+		assert_int_equal(is_trapped(APIC_PAGE), hold);
 		assert_int_equal(trapped_x2icr, hold);
 	}
 	world_start(1, OPT_SIPI_ICR);
 	assert_false(sipi_trapping());
 	world_start(2, OPT_SIPI_EXIT);
 	assert_false(sipi_trapping() || machine.sipi_icr);
-}
-
-/* The platform decides: version 14h without a hypervisor's CPUID bit is an emulator. */
-static void test_strategy(void **state)
-{
-	(void)state;
-	world_start(2, OPT_SIPI_AUTO);
-	assert_true(machine.sipi_icr);
-	fake_cpu->leaf_1.ecx |= CPUID_1_ECX_HYPERVISOR;
-	sipi_init();
-	assert_false(machine.sipi_icr);
-}
-
-/* On AMD-V the ICR is trapped, for good where an INIT would take the CPU out of Lamina's hands. */
-static void test_strategy_amd(void **state)
-{
-	struct backend amd = world_backend;
-	static const u32 asked[] = {OPT_SIPI_AUTO, OPT_SIPI_ICR, OPT_SIPI_HOLD, OPT_SIPI_EXIT};
-
-	(void)state;
-	amd.vendor = CRM_AMD;
-	for (u32 i = 0; i < ARRAY_SIZE(asked); i++) {
-		world_start(2, asked[i]);
-		backend = &amd;
-		sipi_init();
-		/* an emulator whose INIT waits for GIF */
-		assert_true(machine.sipi_icr && sipi.init_pends && !sipi.loses_init);
-		assert_int_equal(sipi.hold, asked[i] == OPT_SIPI_HOLD);
-		fake_cpu->leaf_1.ecx |= CPUID_1_ECX_HYPERVISOR; /* one whose INIT does not */
-		sipi_init();
-		assert_true(machine.sipi_icr && sipi.hold && !sipi.init_pends);
-		fake_cpu->leaf_1.ecx &= ~CPUID_1_ECX_HYPERVISOR;
-		fake_msr(MSR_VM_CR, VM_CR_R_INIT, 0);
-		sipi_init();
-		assert_true(machine.sipi_icr && !sipi.loses_init);
-		assert_int_equal(sipi.hold, asked[i] == OPT_SIPI_HOLD);
-		fake_msr(MSR_VM_CR, 0, 0);
-	}
 }
 
 /* AMD-V, where the INIT that exited is still to come: the trap is back and the CPU waits for a SIPI
@@ -433,8 +395,6 @@ int main(void)
 		cmocka_unit_test(test_all_of_three),
 		cmocka_unit_test(test_random_sequences),
 		cmocka_unit_test(test_trap),
-		cmocka_unit_test(test_strategy),
-		cmocka_unit_test(test_strategy_amd),
 		cmocka_unit_test(test_init_pends),
 		cmocka_unit_test(test_init_exit_rearms),
 		cmocka_unit_test(test_exit_strategy),

@@ -170,11 +170,15 @@ static void test_usual_machines(void **state)
 		arena_limit = 16;
 		slat_trap_writes(m.trapped, true);
 		check_all(&m);
-		m.trapped = 0xfee00000; /* it moves while it is trapped */
-		slat_trap_writes(m.trapped, true);
+		slat_trap_writes(0xfee00000, true); /* a second one, then that alone */
+		check(&m, m.trapped);
+		m.trapped = 0xfee00000;
+		check(&m, m.trapped);
+		slat_trap_writes(0xfed00000, false);
 		check_all(&m);
 		check(&m, 0xfed00000);
 		m.trapped = 0;
+		slat_trap_writes(0xfee00000, false);
 		slat_trap_writes(0xfee00000, false);
 		check_all(&m);
 	}

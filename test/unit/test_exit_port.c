@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* The handler of port exits, with the rest of Lamina played by the test. */
+#include "unit.h"
+#include "core/core.h"
+#include "core/exit_handlers.h"
+#include "core/page.h"
+#include "core/port.h"
+#include "core/serial.h"
+#include "hv/hypapp.h"
+#include "x86/insn.h"
+
+#define PM1A 0xb004
+
+struct machine machine;
+const struct backend *backend;
+
+static struct vcpu vcpu;
+static struct vcpu *const v = &vcpu;
+static u32 reports;
+static bool trapped_port[0x10000];
+
+void say(const char *f, ...)
+{
+	(void)f;
+}
+
+void say_line(const char *line)
+{
+	(void)line;
+}
+
+u64 page_used(void)
+{
+	return 0;
+}
+
+static void report(emit_fn emit)
+{
+	assert_true(emit == say_line);
+	reports++;
+}
+
+static const struct hypapp reporter = {.name = "reporter", .report = report}, silent;
+const struct hypapp *const hypapp_list[] = {&silent, &reporter, NULL};
+
+static void trap_port(u16 port, bool on)
+{
+	trapped_port[port] = on;
+}
+
+static const struct backend fake_backend = {.trap_port = trap_port};
+
+static void restart(void)
+{
+	reports = 0;
+	memset(&machine, 0, sizeof(machine));
+	memset(fake_cpu, 0, sizeof(*fake_cpu));
+	backend = &fake_backend;
+	machine.pm.pm1a_cnt = PM1A;
+	for (u32 i = 0; i < GPR_COUNT; i++)
+		v->gpr[i] = rnd();
+}
+
+static enum exit_answer access_port(u16 port, u8 size, bool in, bool string)
+{
+	struct exit x = {.kind = EXIT_PORT, .port = {port, size, in, string}};
+
+	return exit_port(v, &x);
+}
+
+static void test_port_in(void **state)
+{
+	static const u64 mask[] = {0, 0xff, 0xffff, 0, 0xffffffff};
+
+	(void)state;
+	for (u8 size = 1; size <= 4; size *= 2) {
+		u64 rax;
+
+		restart();
+		rax = v->gpr[GPR_RAX];
+		fake_cpu->port_in = 0x89abcdef;
+		assert_int_equal(access_port(PM1A, size, true, false), EXIT_ADVANCE);
+		rax = size == 4 ? 0 : rax & ~mask[size];
+		assert_int_equal(v->gpr[GPR_RAX], rax | (0x89abcdef & mask[size]));
+		assert_int_equal(fake_cpu->port_count, 1);
+		assert_int_equal(fake_cpu->port[0].size, size);
+		assert_int_equal(reports, 0);
+	}
+}
+
+/* SLP_EN is bit 13 of the register, however it is written. */
+static void test_power_off(void **state)
+{
+	static const struct {
+		u16 port;
+		u8 size;
+		u32 value;
+		bool off;
+	} cases[] = {
+		{PM1A, 2, 0x2000, true},  {PM1A, 2, 0x3c01, true},     {PM1A, 2, 0x1c01, false},
+		{PM1A, 4, 0x2000, true},  {PM1A, 1, 0x20, false},      {PM1A + 1, 1, 0x20, true},
+		{PM1A + 1, 1, 1, false},  {PM1A + 1, 2, 0x0020, true}, {PM1A + 1, 2, 0x2000, false},
+		{PM1A, 1, 0x2000, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		restart();
+		v->gpr[GPR_RAX] = 0xffffffff00000000 | cases[i].value;
+		assert_int_equal(access_port(cases[i].port, cases[i].size, false, false),
+				 EXIT_ADVANCE);
+		assert_int_equal(reports, cases[i].off);
+		assert_int_equal(fake_cpu->port_count, 1);
+		assert_int_equal(fake_cpu->port[0].port, cases[i].port);
+		assert_int_equal(fake_cpu->port[0].size, cases[i].size);
+	}
+}
+
+static void test_port_traps(void **state)
+{
+	(void)state;
+	restart();
+	memset(trapped_port, 0, sizeof(trapped_port));
+	port_trap_power(true);
+	for (u32 port = 0; port < 0x10000; port++)
+		assert_int_equal(trapped_port[port], port == PM1A || port == PM1A + 1);
+	assert_int_equal(access_port(PM1A, 2, false, true), EXIT_RETRY);
+	for (u32 port = 0; port < 0x10000; port++)
+		assert_false(trapped_port[port]);
+	machine.pm.pm1a_cnt = 0;
+	port_trap_power(true);
+	assert_false(trapped_port[0] || trapped_port[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_port_in),
+		cmocka_unit_test(test_power_off),
+		cmocka_unit_test(test_port_traps),
+	};
+
+	return RUN_SEEDED(tests);
+}
