@@ -59,22 +59,11 @@ while [ $# -gt 0 ]; do
 	shift
 done
 
-# matches NAME: is it asked for?
-matches() {
-	set -f
-	for pattern in $patterns; do
-		# shellcheck disable=SC2254 # it is a pattern
-		case $1 in $pattern) set +f && return 0 ;; esac
-	done
-	set +f
-	return 1
-}
-
 names='' judges=' ' guests=''
 while read -r name judge rest; do
 	case $name in '' | '#'*) continue ;; esac
 	if [ -n "$patterns" ]; then
-		matches "$name" || continue
+		matches "$name" "$patterns" || continue
 	elif [ -z "$all" ]; then
 		case " $rest " in *' all '*) continue ;; esac
 	fi

@@ -98,3 +98,14 @@ number() {
 	case $2 in '' | *[!0-9]*) die "$1 wants a number, not '$2'" ;; esac
 	[ "$2" -ge "$3" ] && [ "$2" -le "$4" ] || die "$1 must be $3 to $4, not $2"
 }
+
+# matches NAME PATTERNS: does the name match one of these shell patterns, a list of words?
+matches() {
+	set -f
+	for pattern in $2; do
+		# shellcheck disable=SC2254 # it is a pattern
+		case $1 in $pattern) set +f && return 0 ;; esac
+	done
+	set +f
+	return 1
+}

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+# results.awk VARIANTS CONSOLE: what the console of L0 says of each variant, one line a variant:
+#   NAME stuffs=N rounds=N cr4=N cr0=N later=N gp=N exits=N end=HOW judged=ok|KEY,... verdict=WORDS
+# judged: the keys that are not as the line of VARIANTS says. -v rounds=N: what R stands for.
+
+function value_of(due,  n) {
+	sub(/^[a-z0-9]*[=>]/, "", due)
+	if (due ~ /R/) {
+		n = due
+		sub(/R.*/, "", n)
+		sub(/^[0-9]*R\+?/, "", due)
+		return (n == "" ? 1 : n) * rounds + due
+	}
+	return due + 0
+}
+
+# finish: the line of the variant whose run ended
+function finish(how,  i, key, bad, n, due) {
+	split(dues[name], due, ",")
+	for (i = 1; i in due; i++) {
+		key = due[i]
+		sub(/[=>].*/, "", key)
+		n = value_of(due[i])
+		if (due[i] ~ />/ ? !(seen[key] > n) : seen[key] != n)
+			bad = bad (bad == "" ? "" : ",") key
+	}
+	if (how != "power-off" || cpus_seen != cpus[name])
+		bad = bad (bad == "" ? "" : ",") "end"
+	printf "%s", name
+	for (i = 1; i in keys; i++)
+		printf " %s=%d", keys[i], seen[keys[i]]
+	printf " end=%s judged=%s verdict=%s\n", how, bad == "" ? "ok" : bad, verdict == "" ? "-" : verdict
+	name = ""
+}
+
+BEGIN { split("stuffs rounds cr4 cr0 later gp exits", keys, " ") }
+FILENAME == ARGV[1] {
+	if ($0 !~ /^#/ && NF) {
+		dues[$1] = $7
+		cpus[$1] = $3
+	}
+	next
+}
+/^lab: run [^ ]+ at / {
+	if (name != "")
+		finish("nothing")
+	name = $3
+	delete seen
+	cpus_seen = 0
+	verdict = ""
+}
+/^xp: cpu/ {
+	cpus_seen++
+	for (i = 3; i <= NF; i++) {
+		split($i, pair, "=")
+		seen[pair[1]] += pair[2]
+	}
+}
+/^lamina: exits cpu[0-9]+ CR / { seen["exits"] += $5 }
+/^lamina: .*platform: L0/ && verdict == "" {
+	verdict = $0
+	sub(/.*platform: L0/, "L0", verdict)
+	sub(/[^a-zA-Z0-9 ].*/, "", verdict)
+	gsub(/ /, "-", verdict)
+}
+/^lab: [^ ]+ end=/ && $2 == name {
+	how = substr($3, 5)
+	for (i = 4; i <= NF; i++) {
+		split($i, pair, "=")
+		seen["stuffs"] += pair[2]
+	}
+	finish(how)
+}
+END {
+	if (name != "")
+		finish("nothing")
+}
