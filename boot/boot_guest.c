@@ -20,9 +20,6 @@
 /* The BIOS data area's inter-application bytes: a boot loader that runs as guest finds us there. */
 #define BDA_APPLICATION 0x4f0
 
-#define AR_CODE32 (SEG_AR_TYPE_CODE_RX | SEG_AR_S | SEG_AR_P | SEG_AR_DB | SEG_AR_G)
-#define AR_DATA32 (SEG_AR_TYPE_DATA_RW | SEG_AR_S | SEG_AR_P | SEG_AR_DB | SEG_AR_G)
-
 static struct low_linux linux_start;
 
 static void boot_drive_instead(err_t why)
@@ -80,9 +77,7 @@ static void enter_linux(struct vcpu *v)
 	u32 limit;
 
 	cr_reset(v, CR0_PE | CR0_ET, 0);
-	for (u32 s = SEG_ES; s <= SEG_GS; s++)
-		set_segment(v, s, 0x18, 0, 0xffffffff, AR_DATA32);
-	set_segment(v, SEG_CS, 0x10, 0, 0xffffffff, AR_CODE32);
+	set_flat_segments(v, 0x10, 0x18);
 	backend->state_set(v, REG_GDTR_BASE, boot_low_linux_gdt(&limit));
 	backend->state_set(v, REG_GDTR_LIMIT, limit);
 	backend->state_set(v, REG_RIP, linux_start.entry);

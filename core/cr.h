@@ -16,6 +16,9 @@ void cr_init(void);
 /* Start the guest CPU with these values of CR0 and CR4, as it is to read them. On its CPU. */
 void cr_reset(struct vcpu *v, u64 cr0, u64 cr4);
 
+/* The guest CPU as the model wants it. On its CPU. */
+struct crm_cpu cr_model(struct vcpu *v);
+
 /* Load the four PDPTEs as a MOV to CR3 with this value does; false: it would raise #GP. On the
  * guest's CPU. */
 bool cr_load_pdptes(struct vcpu *v, u64 cr3);
@@ -25,6 +28,10 @@ void cr_own(struct vcpu *v, enum crm_name name, u64 mask);
 
 /* CR exits that the model does not expect, on all CPUs since the start. */
 u64 cr_unexpected(void);
+
+/* From now on the exits are the guest's, not the probe's: log as option log= wants, and count
+ * those that the model does not expect. CPU 0, once. */
+void cr_log_start(void);
 
 /* Log lines for CR exits, at once: option log=cr, HC_LOG. Any CPU. */
 void cr_log_all(bool on);

@@ -16,12 +16,18 @@
 #define UNEXPECTED_LINES 32
 
 static _Atomic u64 unexpected;
-static _Atomic bool log_all;
+static _Atomic bool started, log_all;
 static struct spinlock lock; /* one line after the other */
 
 u64 cr_unexpected(void)
 {
 	return atomic_load(&unexpected);
+}
+
+void cr_log_start(void)
+{
+	cr_log_all(machine.opt.log == OPT_LOG_CR);
+	atomic_store(&started, true);
 }
 
 void cr_log_all(bool on)
@@ -60,6 +66,8 @@ void cr_log(struct vcpu *v, const struct exit *x, const struct crm_cpu *before,
 	bool say_it = atomic_load(&log_all);
 	u64 proposed = r->verdict == CRM_OK ? r->value : i->value;
 
+	if (!atomic_load(&started))
+		return;
 	if (!expected && atomic_fetch_add(&unexpected, 1) < UNEXPECTED_LINES)
 		say_it = true;
 	if (say_it)

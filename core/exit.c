@@ -6,6 +6,7 @@
 #include "core/core.h"
 #include "core/exit_handlers.h"
 #include "core/log.h"
+#include "core/probe.h"
 #include "hv/hypapp.h"
 #include "x86/cr.h"
 #include "x86/seg.h"
@@ -94,6 +95,10 @@ void exit_dispatch(struct vcpu *v, const struct exit *x)
 {
 	enum exit_answer a = EXIT_PASS;
 
+	if (v->probing) {
+		probe_exit(v, x);
+		return;
+	}
 	log_exit(pcpu_of(v), x);
 	for (const struct hypapp *const *h = hypapp_list; *h && a == EXIT_PASS; h++)
 		if ((*h)->on_exit)

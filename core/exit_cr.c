@@ -60,8 +60,7 @@ u64 guest_cr(struct vcpu *v, enum crm_name name)
 	return crm_read(&c);
 }
 
-/* The guest CPU as the model wants it. */
-static struct crm_cpu model_of(struct vcpu *v)
+struct crm_cpu cr_model(struct vcpu *v)
 {
 	u64 tr = backend->state_get(v, REG_SEG(SEG_TR, SEG_AR));
 	struct crm_cpu cpu = {
@@ -152,7 +151,7 @@ static void write_done(struct vcpu *v, const struct exit *x, const struct crm_re
  */
 enum exit_answer exit_cr(struct vcpu *v, const struct exit *x)
 {
-	struct crm_cpu cpu = model_of(v);
+	struct crm_cpu cpu = cr_model(v);
 	struct crm_insn i = insn_of(v, x);
 	struct crm_result r = crm_emulate(&cpu, &i);
 	u64 cr3 = x->cr.cr == 3 ? r.value : cpu.cr3;

@@ -5,7 +5,7 @@
 
 #define REPORT_LAST 16
 
-static const char *const name[EXIT_KINDS] = {
+const char *const exit_kind_name[EXIT_KINDS] = {
 #define EXIT_KIND(n, text) #n,
 #include "hv/exit_kinds.def"
 #undef EXIT_KIND
@@ -20,7 +20,7 @@ void log_report(const struct pcpu *p, emit_fn emit)
 		const struct log_record *r = &p->log[i % LOG_RECORDS];
 
 		fmt(line, sizeof(line), "CPU %u exit at tick %" FMT64 "u: %s, RIP %" FMT64 "x",
-		    p->index, (u64)r->tsc_high << 32 | r->tsc_low, name[r->kind], r->rip);
+		    p->index, (u64)r->tsc_high << 32 | r->tsc_low, exit_kind_name[r->kind], r->rip);
 		emit(line);
 	}
 }

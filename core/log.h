@@ -7,6 +7,9 @@
 #include "hv/pcpu.h"
 #include "x86/insn.h"
 
+/* As in exit_kinds.def */
+extern const char *const exit_kind_name[EXIT_KINDS];
+
 /* On the exit path: keep one record of this exit. */
 static inline void log_exit(struct pcpu *p, const struct exit *x)
 {

@@ -18,6 +18,7 @@
 #include "core/page.h"
 #include "core/panic.h"
 #include "core/port.h"
+#include "core/probe.h"
 #include "core/serial.h"
 #include "core/sipi.h"
 #include "core/slat.h"
@@ -143,6 +144,7 @@ static err_t prepare(void)
 		return err;
 	trap_cpu_init(pcpus[0]);
 	mp_publish_apic(pcpus[0]);
+	probe_init();
 	err = prepare_slat();
 	if (!err)
 		err = init_hypapps();
@@ -151,7 +153,6 @@ static err_t prepare(void)
 	if (err)
 		return err;
 	cr_init();
-	cr_log_all(machine.opt.log == OPT_LOG_CR);
 	backend->slat_root(&pcpus[0]->vcpu, slat_root());
 	msr_trap_init();
 	port_trap_power(true);
@@ -181,6 +182,8 @@ _Noreturn static void main_moved(void)
 		start_bare(err);
 	say("%u CPUs, %s, CPUs are started by %s", cpu_count, backend->name,
 	    machine.sipi_icr ? "trapped ICR writes" : "INIT and SIPI exits");
+	probe_run(&pcpus[0]->vcpu);
+	cr_log_start();
 	boot_guest_virtual(&pcpus[0]->vcpu);
 	virtualize_run(pcpus[0]);
 }

@@ -14,6 +14,7 @@ enum { OPT_CPUID_LAMINA, OPT_CPUID_HYPERVISOR, OPT_CPUID_NATIVE };
 enum { OPT_SHUTDOWN_RESET, OPT_SHUTDOWN_PANIC };
 enum { OPT_VMX_OFF, OPT_VMX_ON };
 enum { OPT_LOG_OFF, OPT_LOG_CR };
+enum { OPT_PROBE_OFF, OPT_PROBE_ON, OPT_PROBE_ONLY };
 
 /* What to own of a register besides what must be, on one CPU. */
 struct cr_wish {

@@ -11,6 +11,8 @@
 
 #define AR_DATA16 (SEG_AR_TYPE_DATA_RW | SEG_AR_S | SEG_AR_P)
 #define AR_CODE16 (SEG_AR_TYPE_CODE_RX | SEG_AR_S | SEG_AR_P)
+#define AR_CODE32 (SEG_AR_TYPE_CODE_RX | SEG_AR_S | SEG_AR_P | SEG_AR_DB | SEG_AR_G)
+#define AR_DATA32 (SEG_AR_TYPE_DATA_RW | SEG_AR_S | SEG_AR_P | SEG_AR_DB | SEG_AR_G)
 #define DR6_RESET 0xffff0ff0ULL
 #define DR7_RESET 0x400ULL
 
@@ -20,6 +22,13 @@ void set_segment(struct vcpu *v, enum cpu_seg s, u16 sel, u64 base, u32 limit, u
 	backend->state_set(v, REG_SEG(s, SEG_BASE), base);
 	backend->state_set(v, REG_SEG(s, SEG_LIMIT), limit);
 	backend->state_set(v, REG_SEG(s, SEG_AR), ar);
+}
+
+void set_flat_segments(struct vcpu *v, u16 code, u16 data)
+{
+	for (u32 s = SEG_ES; s <= SEG_GS; s++)
+		set_segment(v, s, data, 0, 0xffffffff, AR_DATA32);
+	set_segment(v, SEG_CS, code, 0, 0xffffffff, AR_CODE32);
 }
 
 static void reset_segments(struct vcpu *v)

@@ -17,6 +17,9 @@ _Noreturn void machine_reset(const char *why);
 /* A segment register and its hidden part; access rights as in the VMCS. */
 void set_segment(struct vcpu *v, enum cpu_seg s, u16 sel, u64 base, u32 limit, u32 ar);
 
+/* 32-bit segments of 4 GiB, with these selectors. */
+void set_flat_segments(struct vcpu *v, u16 code, u16 data);
+
 /* Sleep until v->nmi_root is not 0 (wait.S). */
 void wait_nmi(struct vcpu *v);
 

@@ -5,6 +5,7 @@
 #include "core/core.h"
 #include "core/exit_handlers.h"
 #include "core/mp.h"
+#include "core/probe.h"
 #include "core/reset.h"
 #include "core/revive.h"
 #include "core/slat.h"
@@ -323,15 +324,15 @@ bool sipi_check_mail(struct vcpu *v)
 
 void sipi_wait_first(struct vcpu *v)
 {
-	reset_init(v);
-	if (!machine.sipi_icr) {
-		backend->state_set(v, REG_ACTIVITY, ACTIVITY_WAIT_SIPI);
-		atomic_store(&pcpu_of(v)->pub.up, 1);
-		return;
-	}
-	atomic_fetch_or(&pcpu_of(v)->pub.mail, MAIL_WAIT_SIPI);
+	if (machine.sipi_icr)
+		atomic_fetch_or(&pcpu_of(v)->pub.mail, MAIL_WAIT_SIPI);
 	atomic_store(&pcpu_of(v)->pub.up, 1);
-	wait_sipi(v);
+	probe_run(v);
+	reset_init(v);
+	if (machine.sipi_icr)
+		wait_sipi(v);
+	else
+		backend->state_set(v, REG_ACTIVITY, ACTIVITY_WAIT_SIPI);
 }
 
 /* --- exits --- */

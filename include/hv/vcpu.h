@@ -32,6 +32,7 @@ struct vcpu {
 	void *arch;	      /* the backend's own: struct vmx_vcpu, struct svm_vcpu */
 	bool event_set;	      /* an event is set up for the next entry */
 	bool is_bsp;
+	bool probing; /* Lamina's own probe runs in place of the guest */
 };
 
 _Static_assert(offsetof(struct vcpu, gpr) == VCPU_GPR, "entry code");

@@ -37,6 +37,7 @@ boot() {
 	4) echo "# $sub: the console has a panic" ;;
 	esac
 	[ "$model" != ryzen ] || ! bochs_panics "$work/$sub/bochs.txt" || ok 'Bochs does not panic' false
+	! has '^lamina: probe: cpu' || ok 'the probe finds no fault of the platform' false
 }
 
 # What boot can be told to make, each with the options of Lamina
@@ -121,6 +122,7 @@ judge_guest() {
 	ok 'no panic' count 0 '^lamina: PANIC|Kernel panic'
 	ok 'Lamina says how much memory it took' has '^lamina: memory 0x[0-9a-f]+-0x[0-9a-f]+ .*taken'
 	ok "Lamina found $cpus CPUs" has "^lamina: $cpus CPUs?"
+	ok 'the probe has run on them, and finds no fault' has "^lamina: probe: $cpus CPUs, [0-9]+ steps each, 0 faults\$"
 	ok 'the guest starts' has '^lamina: guest (linux|bios) starts at tick [0-9]+$'
 	ok 'userspace is there' has '^guest: userspace at tick'
 	ok "$cpus CPUs are online" has "^guest: CPUs online $cpus\$"
@@ -167,6 +169,16 @@ judge_alive() {
 	ok 'no panic' count 0 '^lamina: PANIC'
 	ok 'the boot sector runs on Lamina, from its drive' has '^guest: alive at tick [0-9a-f]*, drive 80, virtualized$'
 	[ "$warned" -eq 0 ] || ok "$warned options are warned about" count "$warned" '^lamina: .*option'
+}
+
+# The platform alone: probe=only
+judge_probe() {
+	end_text=' faults'
+	# shellcheck disable=SC2086
+	boot lamina images_alive probe=only $opt
+	ok 'no panic' count 0 '^lamina: PANIC'
+	ok "on $cpus CPUs the probe finds no fault" has "^lamina: probe: $cpus CPUs, 57344 steps each, 0 faults\$"
+	ok 'no guest starts' count 0 '^lamina: guest|^guest: alive'
 }
 
 # The guest resets the machine: the firmware boots again, Lamina starts again, and its guest runs

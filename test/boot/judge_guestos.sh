@@ -150,6 +150,7 @@ judge_guestos() {
 	plain "$work/lamina/lamina.raw" >"$said"
 	ok 'no panic' says '^lamina: PANIC' 0
 	ok "Lamina found $cpus CPUs" says "^lamina: $cpus CPUs?" 1
+	ok 'the probe finds no fault' says ' steps each, 0 faults$' 1
 	ok 'on Lamina, it comes to the same end' ended
 	ok 'what it says is the same' same_text
 	show_difference

@@ -109,7 +109,7 @@ static int setup(void **state)
 	memset(v->gpr, 0, sizeof(v->gpr));
 	no_memory = false;
 	lines = gps = uds = flushes = commits = efer_writes = 0;
-	cr_log_all(false);
+	cr_log_start();
 	cr_init();
 	cr_reset(v, CR0_PE | CR0_ET, 0);
 	return 0;
