@@ -6,7 +6,7 @@ LAB_VMM := $(wildcard tools/lab/*.c)
 XP_CFLAGS := -m32 -march=i686 -O2 $(filter-out -MMD -MP,$(FREESTANDING)) $(WARN) -I.
 
 .PHONY: lab
-lab: $(LAB)/lab-vmm $(LAB)/xp.img
+lab: $(LAB)/lab-vmm $(LAB)/xp.img $(LAB)/lamina32.elf
 
 $(LAB)/lab-vmm: $(LAB_VMM) tools/lab/vmm.h
 	@mkdir -p $(@D)
@@ -25,3 +25,11 @@ $(LAB)/xp.img: $(LAB)/xp.elf
 	objcopy -O binary -j .setup $< $(LAB)/xp.setup
 	objcopy -O binary -j .text -j .sequence $< $(LAB)/xp.kernel
 	cat $(LAB)/xp.setup $(LAB)/xp.kernel >$@
+
+# QEMU's -kernel takes 32-bit ELF only, and puts modules right behind the image: the same image, flat, with its .bss
+$(LAB)/lamina32.elf: $(BUILD)/lamina.debug guest/lab-flat.lds
+	@mkdir -p $(@D)
+	objcopy -O binary --set-section-flags .bss=alloc,load,contents $< $(LAB)/lamina.bin
+	cd $(LAB) && objcopy -I binary -O elf32-i386 -B i386 lamina.bin lamina.bin.o
+	ld -m elf_i386 -z noexecstack --no-warn-rwx-segments -T guest/lab-flat.lds -o $@ $(LAB)/lamina.bin.o \
+		--defsym=boot_entry=0x$$(nm $< | sed -n 's/^f*\([0-9a-f]*\) . boot_entry$$/\1/p')

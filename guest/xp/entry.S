@@ -76,7 +76,7 @@ xp_ap_start:
 	mov	%eax, %cr0
 	ljmpl	$XP_CODE, $ap_flat
 ap_gdt_ptr:
-	.word	23
+	.word	XP_PCR + 8 * XP_CPUS - 1
 	.long	gdt
 xp_ap_end:
 	.code32
@@ -89,6 +89,13 @@ ap_flat:
 	call	xp_ap_main
 1:	hlt
 	jmp	1b
+
+	.globl	xp_write_tpr
+xp_write_tpr:
+	mov	4(%esp), %eax
+	mov	%eax, XP_TPR
+	mov	XP_TPR, %eax
+	ret
 
 /* A #GP at a MOV to CR4: it is done as it should have been done, and counted. The index of the CPU is in EBX. */
 	.globl	xp_gp
@@ -177,8 +184,13 @@ gdt:
 	.quad	0
 	.quad	0x00cf9b000000ffff
 	.quad	0x00cf93000000ffff
+	.globl	xp_pcr_desc
+xp_pcr_desc:
+	.rept	XP_CPUS
+	.quad	0x00cf93000000ffff
+	.endr
 gdt_ptr:
-	.word	23
+	.word	XP_PCR + 8 * XP_CPUS - 1
 	.long	gdt
 
 	.bss

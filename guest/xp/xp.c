@@ -1,28 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest/xp/xp.h"
 
-#define COM1	      0x3f8
-#define PORT_TRIGGER  0xb2
-#define PORT_POST     0x80
-#define PORT_POWER    0x604
-#define POWER_OFF     0x2000 /* SLP_EN */
-#define CMDLINE_PTR   0x228  /* in the zero page */
-#define APIC_ICR_LO   0xfee00300
-#define APIC_ICR_HI   0xfee00310
-#define ICR_INIT      0x4500
-#define ICR_SIPI      (0x4600 | XP_AP_PAGE >> 12)
-#define CR0_START     0x8001003b /* PG, WP, NE, ET, TS, MP, PE: as Windows XP has it */
-#define CR0_NE	      0x20
-#define CR0_PG	      0x80000000
-#define CR4_START     0x20
-#define CR4_WRITE     0x30
-#define PAGE_2M	      0x200000
-#define PDE_LEAF      0x83
-#define VECTOR_GP     13
-#define HC_INFO	      0x4c4d0001
-#define HC_UNEXPECTED 7
-#define HC_PROBE      0x4c4d0000
-#define HC_ANSWER     0x494d414c
+#define COM1	       0x3f8
+#define PORT_TRIGGER   0xb2
+#define PORT_POST      0x80
+#define PORT_POWER     0x604
+#define POWER_OFF      0x2000 /* SLP_EN */
+#define PORT_QEMU_END  0xf4   /* QEMU's isa-debug-exit */
+#define VMPORT	       0x5658
+#define VMPORT_MAGIC   0x564d5868
+#define VMPORT_VERSION 10
+#define CMDLINE_PTR    0x228 /* in the zero page */
+#define APIC_ICR_LO    0xfee00300
+#define APIC_ICR_HI    0xfee00310
+#define ICR_INIT       0x4500
+#define ICR_SIPI       (0x4600 | XP_AP_PAGE >> 12)
+#define CR0_START      0x8001003b /* PG, WP, NE, ET, TS, MP, PE: as Windows XP has it */
+#define CR0_NE	       0x20
+#define CR0_PG	       0x80000000
+#define CR4_START      0x20
+#define CR4_WRITE      0x30
+#define PAGE_2M	       0x200000
+#define PDE_LEAF       0x83
+#define VECTOR_GP      13
+#define HC_INFO	       0x4c4d0001
+#define HC_UNEXPECTED  7
+#define HC_PROBE       0x4c4d0000
+#define HC_ANSWER      0x494d414c
 
 struct cpu {
 	u32 rounds, cr4, cr0,
@@ -31,7 +35,8 @@ struct cpu {
 };
 
 struct options {
-	u32 rounds, cpus, before, after, lmsw, ne, cross;
+	u32 rounds, cpus, before, after, ne, cross;
+	u32 lmsw, vmport, tpr; /* in place of a write to the trigger port */
 };
 
 static struct options opt = {.rounds = 64, .cpus = 1, .ne = 1};
@@ -165,6 +170,8 @@ static void read_options(const char *line)
 	number_option(line, "lmsw=", &opt.lmsw);
 	number_option(line, "ne=", &opt.ne);
 	number_option(line, "cross=", &opt.cross);
+	number_option(line, "vmport=", &opt.vmport);
+	number_option(line, "tpr=", &opt.tpr);
 }
 
 /* --- the disturbance --- */
@@ -183,11 +190,32 @@ static void trigger_lmsw(void)
 	lmsw(cr0 & 0xf);
 }
 
+/* Asks for VMware's version: QEMU's VMware port, which looks at the CPU's registers for it. */
+static void trigger_vmport(void)
+{
+	u32 eax = VMPORT_MAGIC, ebx = 0, ecx = VMPORT_VERSION;
+
+	__asm__ volatile("inl %%dx, %%eax" : "+a"(eax), "+b"(ebx), "+c"(ecx) : "d"(VMPORT));
+}
+
+/* As 32-bit Windows raises and lowers its interrupt request level. */
+static void trigger_tpr(void)
+{
+	void (*write_tpr)(u32) = (void (*)(u32))((u32)xp_write_tpr + XP_HIGH);
+
+	write_tpr(0x41);
+	write_tpr(0);
+}
+
 /* By this CPU, or by the other one at this CPU's wish. */
 static void trigger(void)
 {
 	if (opt.lmsw) {
 		trigger_lmsw();
+	} else if (opt.vmport) {
+		trigger_vmport();
+	} else if (opt.tpr) {
+		trigger_tpr();
 	} else if (opt.cross) {
 		asked = 1;
 		while (asked)
@@ -243,11 +271,35 @@ static void load_idt(void)
 	__asm__ volatile("lidt %0" : : "m"(p));
 }
 
+/* FS: what Windows calls the processor control region. QEMU's kvmvapic takes the CPU's number from
+ * it. */
+static void load_pcr(u32 index)
+{
+	static struct {
+		u8 fill[0x1c];
+		u32 self;
+		u8 more[0x31];
+		u8 number;
+		u8 rest[14];
+	} pcr[XP_CPUS];
+	u8 *desc = xp_pcr_desc + 8 * index;
+	u32 base = (u32)&pcr[index];
+
+	pcr[index].self = base;
+	pcr[index].number = (u8)index;
+	desc[2] = (u8)base;
+	desc[3] = (u8)(base >> 8);
+	desc[4] = (u8)(base >> 16);
+	desc[7] = (u8)(base >> 24);
+	__asm__ volatile("mov %w0, %%fs" : : "r"(XP_PCR + 8 * index));
+}
+
 static void rounds(u32 index)
 {
 	u32 cr0 = opt.ne ? CR0_START : CR0_START & ~(u32)CR0_NE;
 
 	load_idt();
+	load_pcr(index);
 	write_cr4(CR4_START);
 	write_cr3(pdpt);
 	write_cr0(cr0);
@@ -338,4 +390,5 @@ void xp_main(const u8 *params)
 		relax();
 	report();
 	outw(PORT_POWER, POWER_OFF);
+	outb(PORT_QEMU_END, 0);
 }

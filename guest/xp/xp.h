@@ -11,10 +11,12 @@
 #define XP_SEQUENCE 0x6a29aa   /* where Windows XP SP3 has the sequence */
 #define XP_HIGH	    0x80000000 /* the same memory once more, as Windows maps it */
 #define XP_AP_PAGE  0x8000     /* where other CPUs start; below 1 MiB */
+#define XP_TPR	    0xfee00080 /* the local APIC's task priority */
 #define XP_CPUS	    2
 #define XP_STACK    4096
 #define XP_CODE	    8 /* selectors */
 #define XP_DATA	    16
+#define XP_PCR	    24
 
 /* Offsets in struct seen */
 #define SEEN_CR0 0
@@ -37,6 +39,11 @@ struct seen {
 /* entry.S: the sequence once, with these tables; inside, between PG := 0 and the read of CR4, calls
  * the function, or not, if it is 0. Returns what was read in seen. */
 void xp_sequence(u32 cr3, struct seen *seen, void (*inside)(void));
+/* Writes the local APIC's task priority as 32-bit Windows does, and reads it back; to be called in
+ * the high mapping. */
+void xp_write_tpr(u32 priority);
+/* The descriptor of XP_PCR + 8 * CPU in the GDT gets this base. */
+extern u8 xp_pcr_desc[];
 /* Start code of another CPU, and its length. */
 extern u8 xp_ap_start[], xp_ap_end[];
 /* #GP ends here: the next round knows of it. */

@@ -28,7 +28,7 @@ function finish(how,  i, key, bad, n, due) {
 		bad = bad (bad == "" ? "" : ",") "end"
 	printf "%s", name
 	for (i = 1; i in keys; i++)
-		printf " %s=%d", keys[i], seen[keys[i]]
+		printf " %s=%s", keys[i], keys[i] in seen ? seen[keys[i]] : "-"
 	printf " end=%s judged=%s verdict=%s\n", how, bad == "" ? "ok" : bad, verdict == "" ? "-" : verdict
 	name = ""
 }
@@ -46,6 +46,7 @@ FILENAME == ARGV[1] {
 		finish("nothing")
 	name = $3
 	delete seen
+	seen["exits"] = 0
 	cpus_seen = 0
 	verdict = ""
 }

@@ -31,7 +31,8 @@ get_kvm() {
 # timer would be 70 times too late.
 lab_append="$linux_append quiet panic=-1 clocksource=acpi_pm"
 
-# lab_image DIR RUNS [NAME=FILE]...: DIR/lab.img, whose L0 runs the lines of the file RUNS; the files go to its /lab
+# lab_image DIR RUNS [NAME=FILE]...: DIR/lab.img, whose L0 runs the lines of the file RUNS; the files go to its /lab,
+# what is in DIR/extra, if there is such a folder, to its root.
 lab_image() {
 	dir=$1
 	root=$dir/root
@@ -47,7 +48,7 @@ lab_image() {
 	for file in "$@"; do
 		cp "${file#*=}" "$root/lab/${file%%=*}"
 	done
-	[ ! -e "$dir/extra" ] || cp -a "$dir/extra/." "$root/"
+	[ ! -e "$dir/extra" ] || cp -al "$dir/extra/." "$root/"
 	(cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet | gzip -1n) >"$dir/initrd.gz"
 	rm -rf "$root"
 	{
@@ -57,6 +58,21 @@ lab_image() {
 		echo "boot"
 	} >"$dir/grub.cfg"
 	grub_image "$dir/lab.img" "$dir/grub.cfg" "vmlinuz=$build/guest/vmlinuz-unpacked" "initrd.gz=$dir/initrd.gz"
+}
+
+# lab_qemu DIR: Debian's QEMU with the libraries and ROMs that it needs there
+lab_qemu() {
+	rm -rf "$1"
+	mkdir -p "$1/bin" "$1/tmp" "$1/usr/share/qemu" "$1/usr/share/seabios"
+	qemu=$(readlink -f "$(command -v qemu-system-x86_64)")
+	cp "$qemu" "$1/bin/qemu-system-x86_64"
+	install -m 755 "$top/guest/lab-qemu" "$1/bin/"
+	ldd "$qemu" | grep -o '/[^ ]*' | while read -r file; do
+		mkdir -p "$1${file%/*}"
+		cp -L "$file" "$1$file"
+	done
+	cp /usr/share/qemu/kvmvapic.bin /usr/share/qemu/multiboot*.bin "$1/usr/share/qemu/"
+	cp /usr/share/seabios/bios-256k.bin "$1/usr/share/seabios/"
 }
 
 # lab_emulate DIR SECONDS: runs it, with a line for each step. Returns as emulate does.
