@@ -15,6 +15,7 @@
 #define APIC_ICR_HI    0xfee00310
 #define ICR_INIT       0x4500
 #define ICR_SIPI       (0x4600 | XP_AP_PAGE >> 12)
+#define SIPI_TURNS     100
 #define CR0_START      0x8001003b /* PG, WP, NE, ET, TS, MP, PE: as Windows XP has it */
 #define CR0_NE	       0x20
 #define CR0_PG	       0x80000000
@@ -342,9 +343,12 @@ static void start_other(void)
 		page[i] = xp_ap_start[i];
 	*icr_hi = 1u << 24;
 	*icr_lo = ICR_INIT;
-	*icr_lo = ICR_SIPI;
-	while (!started)
+	/* one that comes while the CPU is still on its way to wait for it is lost */
+	for (u32 turns = 0; !started; turns++) {
+		if (turns % SIPI_TURNS == 0)
+			*icr_lo = ICR_SIPI;
 		relax();
+	}
 }
 
 static u32 hypercall(u32 number, u32 item, u32 *low)
