@@ -92,7 +92,7 @@ if uses host; then
 		libcmocka-dev=/usr/include/cmocka.h libcapstone-dev=/usr/include/capstone/capstone.h \
 		libunicorn-dev=/usr/include/unicorn/unicorn.h
 fi
-if uses linux bios alive refusal reset bare same kernel hostile iso installed panic guestos; then
+if uses linux bios alive probe refusal reset bare same kernel hostile iso installed panic guestos; then
 	build_lamina
 	need_emulator
 	need 'test with another firmware' seabios=/usr/share/seabios/bios.bin

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # results.awk VARIANTS CONSOLE: what the console of L0 says of each variant, one line a variant:
-#   NAME stuffs=N rounds=N cr4=N cr0=N later=N gp=N exits=N end=HOW judged=ok|KEY,... verdict=WORDS
+#   NAME stuffs=N rounds=N cr4=N cr0=N later=N gp=N exits=N end=HOW judged=ok|KEY,... probe=REGISTER.BIT verdict=WORDS
 # judged: the keys that are not as the line of VARIANTS says. -v rounds=N: what R stands for.
 
 function value_of(due,  n) {
@@ -29,7 +29,7 @@ function finish(how,  i, key, bad, n, due) {
 	printf "%s", name
 	for (i = 1; i in keys; i++)
 		printf " %s=%s", keys[i], keys[i] in seen ? seen[keys[i]] : "-"
-	printf " end=%s judged=%s verdict=%s\n", how, bad == "" ? "ok" : bad, verdict == "" ? "-" : verdict
+	printf " end=%s judged=%s probe=%s verdict=%s\n", how, bad == "" ? "ok" : bad, probe == "" ? "-" : probe, verdict == "" ? "-" : verdict
 	name = ""
 }
 
@@ -48,7 +48,7 @@ FILENAME == ARGV[1] {
 	delete seen
 	seen["exits"] = 0
 	cpus_seen = 0
-	verdict = ""
+	verdict = probe = ""
 }
 /^xp: cpu/ {
 	cpus_seen++
@@ -58,6 +58,10 @@ FILENAME == ARGV[1] {
 	}
 }
 /^lamina: exits cpu[0-9]+ CR / { seen["exits"] += $5 }
+/^lamina: probe: cpu [0-9]+: platform leaks / && probe == "" {
+	probe = $7
+	sub(/:$/, "", probe)
+}
 /^lamina: .*platform: L0/ && verdict == "" {
 	verdict = $0
 	sub(/.*platform: L0/, "L0", verdict)

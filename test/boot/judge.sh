@@ -177,7 +177,7 @@ judge_probe() {
 	# shellcheck disable=SC2086
 	boot lamina images_alive probe=only $opt
 	ok 'no panic' count 0 '^lamina: PANIC'
-	ok "on $cpus CPUs the probe finds no fault" has "^lamina: probe: $cpus CPUs, 57344 steps each, 0 faults\$"
+	ok "on $cpus CPUs the probe finds no fault" has "^lamina: probe: $cpus CPUs, 61440 steps each, 0 faults\$"
 	ok 'no guest starts' count 0 '^lamina: guest|^guest: alive'
 }
 

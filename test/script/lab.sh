@@ -17,6 +17,9 @@ ok 'nor when registers are set while Lamina runs' as_due l1 1
 ok "userspace's setting of registers is seen" as_due 'sregs2?|sync|sregs-(before|2|all|ne)' 7
 ok 'where CR0.PG is owned, only behind its exit' as_due 'sregs-pg(-before)?' 2
 ok "an SMI and LMSW, which L0's kernel does alone, are seen" as_due 'smi|smi-cross|lmsw' 3
+# where Lamina owns MP, its probe's LMSW is its own to carry out
+ok "the probe says before the boot that LMSW leaks CR0.NE, but where all is owned" \
+	[ "$(grep -c ' probe=CR0.NE ' "$results")" -eq "$(grep -vc '^none-all ' "$results")" ]
 log=$console
 ok "no panic" count 0 '^lamina: PANIC|Kernel panic'
 [ "$failed" -eq 0 ] || tail -n 40 "$work/lab.txt" | sed 's/^/# /' >&2
