@@ -92,13 +92,13 @@ if uses host; then
 		libcmocka-dev=/usr/include/cmocka.h libcapstone-dev=/usr/include/capstone/capstone.h \
 		libunicorn-dev=/usr/include/unicorn/unicorn.h
 fi
-if uses linux bios alive probe refusal reset bare same kernel hostile iso installed panic guestos; then
+if uses linux holes bios alive picture probe refusal reset bare same kernel hostile iso installed panic guestos; then
 	build_lamina
 	need_emulator
 	need 'test with another firmware' seabios=/usr/share/seabios/bios.bin
-	run_make build/console build/test/alive.img build/test/triple.img build/test/reset.img build/test/ntldr build/test/mach
+	run_make build/console build/test/alive.img build/test/triple.img build/test/reset.img build/test/picture.img build/test/ntldr build/test/mach
 fi
-if uses linux bios bare hostile; then
+if uses linux holes bios bare hostile; then
 	build_guest
 	cp "$linux/vmlinuz" "$build/guest/vmlinuz"
 fi

@@ -10,9 +10,11 @@ need_emulator() {
 }
 
 # grub_head: the first lines of a grub.cfg that talks to COM1. The variable turns, if set, makes GRUB idle for
-# so many turns of a loop: what comes after starts elsewhere between two timer ticks.
+# so many turns of a loop: what comes after starts elsewhere between two timer ticks. badram, if set, is what GRUB's
+# command of that name takes out of the memory map.
 grub_head() {
 	[ -z "${turns:-}" ] || echo "for i in $(seq -s ' ' "$turns"); do true; done"
+	[ -z "${badram:-}" ] || echo "badram $badram"
 	cat <<-'EOF'
 		set timeout=0
 		serial --unit=0 --speed=115200

@@ -156,6 +156,42 @@ judge_linux() {
 	judge_guest
 }
 
+# e820 LOG: the memory map above 1 MiB as Linux prints it: first byte, last byte, type
+e820() {
+	sed -n 's/.*BIOS-e820: \[mem 0x\([0-9a-f]*\)-0x\([0-9a-f]*\)\] \(.*\)/\1 \2 \3/p' "$1" | awk '$1 >= "0000000000100000"'
+}
+
+# The native map, with Lamina's region reserved in the one range that it lies in, is what the guest gets.
+same_but_ours() {
+	region=$(sed -n 's/^lamina: memory 0x\([0-9a-f]*\)-0x\([0-9a-f]*\) .*/\1 \2/p' "$log")
+	first=$((0x${region% *})) last=$((0x${region#* }))
+	e820 "$work/bare/serial.txt" | awk -v first="$(printf %016x $first)" -v last="$(printf %016x $last)" \
+		-v before="$(printf %016x $((first - 1)))" -v behind="$(printf %016x $((last + 1)))" '
+		$1 <= first && last <= $2 && $3 == "usable" {
+			if ($1 < first)
+				print $1, before, $3
+			print first, last, "reserved"
+			if (last < $2)
+				print behind, $2, $3
+			next
+		}
+		{ print }' >"$work/due"
+	e820 "$log" >"$work/map"
+	cmp -s "$work/due" "$work/map"
+}
+
+# A memory map with many holes
+judge_holes() {
+	append="$append loglevel=7"
+	boot bare images_linux vmx=off
+	ok 'the map has at least 30 ranges' [ "$(e820 "$log" | wc -l)" -ge 30 ]
+	# shellcheck disable=SC2086
+	boot lamina images_linux $opt
+	judge_guest
+	ok "the guest's map is the native one, without Lamina's memory" same_but_ours
+	diff "$work/due" "$work/map" | head -n 20 | sed 's/^/# /' >&2
+}
+
 judge_bios() {
 	# shellcheck disable=SC2086
 	boot lamina images_bios $opt
@@ -169,6 +205,51 @@ judge_alive() {
 	ok 'no panic' count 0 '^lamina: PANIC'
 	ok 'the boot sector runs on Lamina, from its drive' has '^guest: alive at tick [0-9a-f]*, drive 80, virtualized$'
 	[ "$warned" -eq 0 ] || ok "$warned options are warned about" count "$warned" '^lamina: .*option'
+}
+
+# The boot sector alone on the machine
+images_sector() {
+	cp "$build/test/$sector.img" "$work/$sub/sector.img"
+	hd=$work/$sub/sector.img
+}
+
+# screen_of DIR: once its guest has drawn, QEMU's monitor saves what is on the screen, and ends the machine
+screen_of() {
+	mkdir -p "$1"
+	mkfifo "$1/monitor.in" "$1/monitor.out"
+	(
+		until grep -q '^guest: drawn' "$1/serial.raw" 2>/dev/null; do
+			sleep 0.2
+			[ -e "$1/monitor.in" ] || exit 0
+		done
+		printf 'screendump screen.ppm\nquit\n' >"$1/monitor.in"
+	) &
+}
+
+# picture SUB IMAGES...: boots, and leaves the screen in SUB/screen.ppm
+picture() {
+	# shellcheck disable=SC2034 # qemu_command's
+	qemu_words='-chardev pipe,id=monitor,path=monitor -mon chardev=monitor,mode=readline'
+	screen_of "$work/$1"
+	boot "$@"
+	rm "$work/$1/monitor.in" "$work/$1/monitor.out"
+	wait
+}
+
+# What a guest draws is on the screen, point for point
+judge_picture() {
+	picture bare images_sector
+	ok 'the screen is 640 x 480, and not of one colour' drawn "$work/bare/screen.ppm"
+	# shellcheck disable=SC2086
+	picture lamina images_alive $opt
+	ok 'no panic' count 0 '^lamina: PANIC'
+	ok 'Lamina starts the guest' has '^lamina: guest bios starts'
+	ok 'the picture is the same' cmp "$work/bare/screen.ppm" "$work/lamina/screen.ppm"
+}
+
+# drawn FILE.ppm: its points take many bytes to tell
+drawn() {
+	[ "$(head -c 11 "$1" | tr '\n' ' ')" = 'P6 640 480 ' ] && [ "$(gzip -c "$1" | wc -c)" -gt 2000 ]
 }
 
 # The platform alone: probe=only
