@@ -26,7 +26,9 @@ int main(void)
 	cpu_set_t online, one;
 	int n = 0, bare = 0;
 
-	if (sched_getaffinity(0, sizeof(online), &online)) {
+	memset(&online, 0xff, sizeof(online)); /* isolated CPUs too */
+	if (sched_setaffinity(0, sizeof(online), &online) ||
+	    sched_getaffinity(0, sizeof(online), &online)) {
 		perror("cpu-probe: sched_getaffinity");
 		return 1;
 	}

@@ -24,7 +24,9 @@ void dev_open(const char *program, cpu_set_t *online)
 	if (device < 0)
 		dev_die("/dev/lamina",
 			errno == ENOENT ? "not there; load lamina.ko" : strerror(errno));
-	if (sched_getaffinity(0, sizeof(*online), online))
+	memset(online, 0xff, sizeof(*online)); /* isolated CPUs too */
+	if (sched_setaffinity(0, sizeof(*online), online) ||
+	    sched_getaffinity(0, sizeof(*online), online))
 		dev_die("CPUs", strerror(errno));
 }
 
