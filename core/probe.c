@@ -12,6 +12,7 @@
 #include "core/serial.h"
 #include "core/sipi.h"
 #include "core/slat.h"
+#include "core/trap.h"
 #include "hv/assert.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
@@ -23,6 +24,7 @@
 #define BATCH	     16u /* rounds between two kicks of the next CPU */
 #define BATCHES	     16u
 #define BATCHES_ONLY 256u
+#define MEETINGS     4u
 #define KICK_BOUND   1000000u /* turns of a loop that an NMI may take to arrive */
 
 /* At the end of Lamina's memory, free until devices need tables (core/claim.c), and hidden from
@@ -225,7 +227,8 @@ void probe_run(struct vcpu *v)
 {
 	err_t err = OK;
 
-	if (machine.opt.probe == OPT_PROBE_OFF)
+	if (machine.opt.probe == OPT_PROBE_OFF ||
+	    atomic_load(&arrived) == MEETINGS * cpu_count) /* the CPU has been reset since */
 		return;
 	meet(v, 1);
 	start(v);
@@ -233,15 +236,17 @@ void probe_run(struct vcpu *v)
 	if (!__builtin_setjmp(probes[v->index].back))
 		backend->run(v);
 	v->probing = false;
+	trap_unblock_nmi(); /* some platforms block them from an NMI's exit to an IRET */
 	meet(v, 2);
-	forget_kicks(v);
 	if (v->index == 0) {
 		report();
 		machine.hv_size += PROBE_BYTES;
 		err = slat_hide(machine.hv_base, machine.hv_size);
 	}
 	ASSERT(!err); /* its tables go down to pages already */
-	meet(v, 3);
+	meet(v, 3);   /* the report took longer than an NMI that waits behind another */
+	forget_kicks(v);
+	meet(v, MEETINGS);
 	backend->tlb_flush(v, true);
 	while (machine.opt.probe == OPT_PROBE_ONLY)
 		cpu_halt();

@@ -27,7 +27,7 @@ usage() {
 }
 
 [ "${1:-}" != --help ] || { usage && exit 0; }
-[ "${1:-}" = kvm ] || die "lab: say which: lamina lab kvm; see lamina lab --help"
+[ "${1:-}" = kvm ] || die "lab: say which, lamina lab kvm, not '${1:-}'; see lamina lab --help"
 shift
 form=short vmm=own rounds=64 patterns='' list=''
 while [ $# -gt 0 ]; do

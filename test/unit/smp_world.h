@@ -13,6 +13,7 @@
 #include "core/exit_handlers.h"
 #include "core/mp.h"
 #include "core/page.h"
+#include "core/probe.h"
 #include "core/reset.h"
 #include "core/revive.h"
 #include "core/slat.h"
@@ -206,6 +207,11 @@ void machine_reset(const char *why)
 {
 	(void)why;
 	leave("reset");
+}
+
+void probe_run(struct vcpu *v)
+{
+	(void)v;
 }
 
 void revive_self(struct vcpu *v)
