@@ -7,13 +7,18 @@ undefine CC
 endif
 include config.mk
 
-HV_SRC := $(wildcard lib/*.c crmodel/*.c vmx/*.c svm/*.c core/*.c boot/*.c hypapp/*.c hypapp/*/*.c)
+HV_SRC := $(wildcard lib/*.c crmodel/*.c verdict/*.c vmx/*.c svm/*.c core/*.c boot/*.c hypapp/*.c hypapp/*/*.c)
+# make BUILD=... INJECT=1: the test build that disturbs CR0 and CR4 behind Lamina's back
+ifdef INJECT
+HV_SRC := $(filter-out hypapp/list.c,$(HV_SRC)) $(wildcard test/inject/*.c)
+INJECT_FLAGS := -DOPTIONS_MORE='"test/inject/options.def"'
+endif
 HV_ASM := $(wildcard vmx/*.S svm/*.S core/*.S boot/*.S)
 HV_OBJ := $(HV_SRC:%.c=$(BUILD)/hv/%.o) $(HV_ASM:%.S=$(BUILD)/hv/%.S.o)
 
 # Whole-program optimization takes a fifth off the cost of an exit; clang would need another linker for it.
 LTO := $(if $(findstring clang,$(CC)),,-flto=auto -flto-partition=one)
-HV_CFLAGS := $(FREESTANDING) $(WARN) -m64 -mcmodel=kernel -O2 -g -I. -Iinclude
+HV_CFLAGS := $(FREESTANDING) $(WARN) -m64 -mcmodel=kernel -O2 -g -I. -Iinclude $(INJECT_FLAGS)
 HV_LDFLAGS := $(HV_CFLAGS) $(LTO) -m64 -nostdlib -static -Wl,--gc-sections -Wl,-z,noexecstack \
 	-Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments
 

@@ -6,6 +6,7 @@
 #include "crmodel/crm.h"
 #include "hv/exit.h"
 #include "hv/vcpu.h"
+#include "verdict/verdict.h"
 
 /* The CR4 bits that CPUID tells of on this CPU. */
 u64 cr4_supported(void);
@@ -29,15 +30,39 @@ void cr_own(struct vcpu *v, enum crm_name name, u64 mask);
 /* CR exits that the model does not expect, on all CPUs since the start. */
 u64 cr_unexpected(void);
 
-/* From now on the exits are the guest's, not the probe's: log as option log= wants, and count
- * those that the model does not expect. CPU 0, once. */
-void cr_log_start(void);
+/* Accesses that are this verdict's, and writes from which bits were dropped, on all CPUs since the
+ * start; V_OK is not counted. Any CPU. */
+u64 cr_verdicts(enum verdict verdict);
+u64 cr_dropped(void);
+
+/* From now on the exits are the guest's, not the probe's: judge and log them as option log= wants,
+ * and count those that the model does not expect. CPU 0, once. */
+void cr_judge_start(void);
 
 /* Log lines for CR exits, at once: option log=cr, HC_LOG. Any CPU. */
 void cr_log_all(bool on);
 
-/* What the log says of an exit: the registers before it, the access, its result. */
-void cr_log(struct vcpu *v, const struct exit *x, const struct crm_cpu *before,
-	    const struct crm_insn *i, const struct crm_result *r);
+/* An exit, and whose fault it is. */
+struct cr_case {
+	struct access access;
+	struct machine_facts facts;
+	struct judgement verdict;
+	u64 dropped; /* bits of the write that are not the guest's doing */
+};
+
+/* Lamina has set the register so: what is found there later is compared with it. On its CPU. */
+void cr_judge_set(struct vcpu *v, enum crm_name name, const struct crm_cr *c);
+
+/* Judge an exit: the registers before it, the access, its result. Returns the bits of the value
+ * written to flip, that is c->dropped, as option quirk= wants. */
+u64 cr_judge(struct vcpu *v, const struct exit *x, const struct crm_cpu *before,
+	     const struct crm_insn *i, const struct crm_result *r, struct cr_case *c);
+
+/* Judge what the guest says that it has just read. */
+enum verdict cr_judge_read(struct vcpu *v, enum crm_name name, u64 read);
+
+/* Log a judged exit, done with this result, if it is to be. */
+void cr_log(struct vcpu *v, const struct exit *x, const struct cr_case *c,
+	    const struct crm_result *r);
 
 #endif

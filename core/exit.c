@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Every exit comes here. Hypapps are asked first, in the order of hypapp/list.c; then the table
- * below. RIP moves here, but for stores to the local APIC, which exit_slat.c carries out whole.
+ * below. RIP moves behind this, but for stores to the local APIC, which exit_slat.c carries out
+ * whole.
  */
 #include "core/core.h"
 #include "core/exit_handlers.h"
@@ -91,13 +92,12 @@ static enum exit_answer (*const handler[EXIT_KINDS])(struct vcpu *, const struct
 	[EXIT_UNKNOWN] = no_such_insn,
 };
 
-void exit_dispatch(struct vcpu *v, const struct exit *x)
+bool exit_dispatch(struct vcpu *v, const struct exit *x)
 {
 	enum exit_answer a = EXIT_PASS;
 
 	if (v->probing) {
-		probe_exit(v, x);
-		return;
+		return probe_exit(v, x) == EXIT_ADVANCE;
 	}
 	log_exit(pcpu_of(v), x);
 	for (const struct hypapp *const *h = hypapp_list; *h && a == EXIT_PASS; h++)
@@ -105,6 +105,5 @@ void exit_dispatch(struct vcpu *v, const struct exit *x)
 			a = (*h)->on_exit(v, x);
 	if (a == EXIT_PASS)
 		a = handler[x->kind](v, x);
-	if (a == EXIT_ADVANCE)
-		backend->advance(v, x);
+	return a == EXIT_ADVANCE;
 }

@@ -10,7 +10,7 @@
 #include "x86/msr.h"
 #include "x86/seg.h"
 
-static u64 cr4_allowed;
+static u64 cr4_allowed, cr4_fixed;
 
 u64 cr4_supported(void)
 {
@@ -33,6 +33,7 @@ void cr_init(void)
 {
 	cr4_allowed = cr4_supported() & ~crm_class(CRM_CR4, CRM_HIDDEN) &
 		      ~backend->cr_limits(CRM_CR4).must0;
+	cr4_fixed = machine.opt.quirk == OPT_QUIRK_SHOW ? backend->cr_limits(CRM_CR4).must1 : 0;
 }
 
 static struct crm_cr get(struct vcpu *v, enum crm_name name)
@@ -51,6 +52,7 @@ static void set(struct vcpu *v, enum crm_name name, const struct crm_cr *c)
 	backend->state_set(v, name == CRM_CR0 ? REG_CR0 : REG_CR4, c->hw);
 	backend->state_set(v, name == CRM_CR0 ? REG_CR0_SHADOW : REG_CR4_SHADOW, c->shadow);
 	backend->state_set(v, name == CRM_CR0 ? REG_CR0_OWNED : REG_CR4_OWNED, c->owned);
+	cr_judge_set(v, name, c);
 }
 
 u64 guest_cr(struct vcpu *v, enum crm_name name)
@@ -68,6 +70,7 @@ struct crm_cpu cr_model(struct vcpu *v)
 		.cr3 = backend->state_get(v, REG_CR3),
 		.efer = backend->state_get(v, REG_EFER),
 		.cr4_allowed = cr4_allowed,
+		.cr4_fixed = cr4_fixed,
 		.phys_bits = machine.phys_bits,
 		.cpl = (u8)guest_cpl(v),
 		.cs_l = backend->state_get(v, REG_SEG(SEG_CS, SEG_AR)) & SEG_AR_L,
@@ -146,19 +149,24 @@ static void write_done(struct vcpu *v, const struct exit *x, const struct crm_re
 }
 
 /*
- * An exit that the model did not expect is logged with its evidence, and then done as any other:
- * what the guest gets is what the bare machine would have given it.
+ * Whoever is at fault, the exit is done as any other: what the guest gets is what the bare machine
+ * would have given it, but for bits that it writes only because the platform showed them to it.
  */
 enum exit_answer exit_cr(struct vcpu *v, const struct exit *x)
 {
 	struct crm_cpu cpu = cr_model(v);
 	struct crm_insn i = insn_of(v, x);
 	struct crm_result r = crm_emulate(&cpu, &i);
-	u64 cr3 = x->cr.cr == 3 ? r.value : cpu.cr3;
+	struct cr_case judged;
+	u64 cr3;
 
+	i.value ^= cr_judge(v, x, &cpu, &i, &r, &judged);
+	if (judged.dropped)
+		r = crm_emulate(&cpu, &i);
+	cr3 = x->cr.cr == 3 ? r.value : cpu.cr3;
 	if (r.verdict == CRM_OK && (r.effects & CRM_PDPTE) && !cr_load_pdptes(v, cr3))
 		r.verdict = CRM_GP;
-	cr_log(v, x, &cpu, &i, &r);
+	cr_log(v, x, &judged, &r);
 	if (r.verdict != CRM_OK)
 		return r.verdict == CRM_UD ? inject_ud(v) : inject_gp(v);
 	if (x->cr.access == CR_MOV_FROM)
@@ -179,6 +187,7 @@ static void make(struct vcpu *v, enum crm_name name, u64 view)
 	cpu.limits[name] = backend->cr_limits(name);
 	minimum = wish->forced_only ? cpu.limits[name].must1 : crm_minimum(&cpu, name);
 	minimum |= cpu.limits[name].unjudged;
+	view |= name == CRM_CR4 ? cr4_fixed : 0;
 	c = crm_make(&cpu.limits[name], view, wish->mask | minimum);
 	set(v, name, &c);
 }

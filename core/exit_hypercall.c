@@ -34,6 +34,11 @@ static enum exit_answer hc_info(struct vcpu *v)
 	case HC_INFO_PROTECTED: return answer64(v, machine.protected);
 	case HC_INFO_LAPIC_TRAPPED: return answer64(v, sipi_trapping());
 	case HC_INFO_CR_UNEXPECTED: return answer64(v, cr_unexpected());
+	case HC_INFO_CR_GUEST: return answer64(v, cr_verdicts(V_GUEST));
+	case HC_INFO_CR_PLATFORM: return answer64(v, cr_verdicts(V_PLATFORM));
+	case HC_INFO_CR_LAMINA: return answer64(v, cr_verdicts(V_LAMINA));
+	case HC_INFO_CR_UNDECIDED: return answer64(v, cr_verdicts(V_UNDECIDED));
+	case HC_INFO_CR_DROPPED: return answer64(v, cr_dropped());
 	default: return out_of_range(v);
 	}
 }
@@ -61,6 +66,18 @@ static enum exit_answer hc_cr_own(struct vcpu *v)
 		return out_of_range(v);
 	cr_own(v, cr == 4 ? CRM_CR4 : CRM_CR0,
 	       (u32)v->gpr[GPR_RBX] | (u64)(u32)v->gpr[GPR_RDX] << 32);
+	v->gpr[GPR_RAX] = 0;
+	return EXIT_ADVANCE;
+}
+
+static enum exit_answer hc_verdict(struct vcpu *v)
+{
+	u32 cr = (u32)v->gpr[GPR_RCX];
+	u64 read = (u32)v->gpr[GPR_RBX] | (u64)(u32)v->gpr[GPR_RDX] << 32;
+
+	if (cr != 0 && cr != 4)
+		return out_of_range(v);
+	v->gpr[GPR_RBX] = cr_judge_read(v, cr == 4 ? CRM_CR4 : CRM_CR0, read);
 	v->gpr[GPR_RAX] = 0;
 	return EXIT_ADVANCE;
 }
@@ -99,6 +116,7 @@ enum exit_answer exit_hypercall(struct vcpu *v, const struct exit *x)
 	case HC_CR: return hc_cr(v);
 	case HC_CR_OWN: return hc_cr_own(v);
 	case HC_LOG: return hc_log(v);
+	case HC_VERDICT: return hc_verdict(v);
 	default: break;
 	}
 	for (const struct hypapp *const *h = hypapp_list; *h && a == EXIT_PASS; h++)

@@ -183,7 +183,7 @@ _Noreturn static void main_moved(void)
 	say("%u CPUs, %s, CPUs are started by %s", cpu_count, backend->name,
 	    machine.sipi_icr ? "trapped ICR writes" : "INIT and SIPI exits");
 	probe_run(&pcpus[0]->vcpu);
-	cr_log_start();
+	cr_judge_start();
 	boot_guest_virtual(&pcpus[0]->vcpu);
 	virtualize_run(pcpus[0]);
 }

@@ -15,14 +15,6 @@ static const struct {
 #include "crmodel/crm_bits.def"
 };
 
-const char *option_cr_bit(enum crm_name name, u64 mask)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(bits); i++)
-		if (bits[i].cr == name && (bits[i].bit & mask))
-			return bits[i].name;
-	return "?";
-}
-
 static bool is(const char *s, size_t len, const char *word)
 {
 	return strlen(word) == len && !strncmp(s, word, len);

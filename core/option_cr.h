@@ -15,7 +15,4 @@
 /* Sets the wish of all CPUs, or of the one after '@'. False: malformed, nothing set. Pure. */
 bool option_cr_own(enum crm_name name, const char *s, size_t len, struct cr_wish wish[MAX_CPUS]);
 
-/* The manuals' name of the first of these bits that has one; "?": none has. Pure. */
-const char *option_cr_bit(enum crm_name name, u64 mask);
-
 #endif

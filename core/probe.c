@@ -6,7 +6,6 @@
 #include "core/exit_handlers.h"
 #include "core/log.h"
 #include "core/mp.h"
-#include "core/option_cr.h"
 #include "core/page.h"
 #include "core/reset.h"
 #include "core/serial.h"
@@ -16,6 +15,7 @@
 #include "hv/assert.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
+#include "verdict/verdict.h"
 #include "x86/cr.h"
 #include "x86/insn.h"
 #include "x86/paging.h"
@@ -59,7 +59,7 @@ static struct probe {
 static u64 guest_pa; /* of the code */
 static u32 batches;
 static _Atomic u32 arrived;
-static _Atomic bool leaked[CRM_CRS];
+static _Atomic u64 leaked[CRM_CRS]; /* bits */
 
 void probe_init(void)
 {
@@ -91,12 +91,18 @@ static bool counts(enum crm_op op)
 static u32 exits_per_round(struct vcpu *v)
 {
 	struct crm_cpu cpu = cr_model(v);
+	u64 shown = guest_cr(v, CRM_CR4) ^ CR4_START; /* option quirk=show */
 	u32 n = 0;
 
 	for (u32 s = 0; s < ARRAY_SIZE(steps); s++) {
-		struct crm_insn i = {steps[s].op, steps[s].name == CRM_CR0 ? 0 : 4, steps[s].value};
-		struct crm_result r = crm_execute(&cpu, &i);
+		struct crm_insn i = {steps[s].op, 0, steps[s].value};
+		struct crm_result r;
 
+		if (steps[s].name == CRM_CR4) {
+			i.cr = 4;
+			i.value |= shown;
+		}
+		r = crm_execute(&cpu, &i);
 		n += r.verdict == CRM_EXIT && counts(i.op);
 		if (r.verdict == CRM_EXIT)
 			r = crm_emulate(&cpu, &i);
@@ -126,7 +132,7 @@ static void told(struct vcpu *v, struct probe *p)
 	u32 what = (u32)v->gpr[GPR_RSI];
 
 	if (what < CRM_CRS) {
-		atomic_store(&leaked[what], true);
+		atomic_fetch_or(&leaked[what], read ^ due);
 		p->bits[what] |= read ^ due;
 		if (p->wrong[what]++ == 0) {
 			p->read[what] = read;
@@ -140,26 +146,22 @@ static void told(struct vcpu *v, struct probe *p)
 	mp_post(pcpus[(v->index + 1) % cpu_count], 0);
 }
 
-void probe_exit(struct vcpu *v, const struct exit *x)
+enum exit_answer probe_exit(struct vcpu *v, const struct exit *x)
 {
 	struct probe *p = &probes[v->index];
-	enum exit_answer a = EXIT_ADVANCE;
 
 	switch (x->kind) {
-	case EXIT_CPUID: told(v, p); break;
+	case EXIT_CPUID: told(v, p); return EXIT_ADVANCE;
 	case EXIT_CR:
 		p->exits += counts(x->cr.access == CR_LMSW ? CRM_LMSW : CRM_MOV_TO);
-		a = exit_cr(v, x);
-		break;
+		return exit_cr(v, x);
 	case EXIT_NMI: /* a kick, or a panic elsewhere */
 		atomic_store(&v->nmi_root, 0);
 		mp_take_kick(pcpu_of(v));
 		sipi_check_mail(v);
-		return;
+		return EXIT_RETRY;
 	default: p->stopped = exit_kind_name[x->kind]; __builtin_longjmp(p->back, 1);
 	}
-	if (a == EXIT_ADVANCE)
-		backend->advance(v, x);
 }
 
 /* The n-th time that all CPUs wait for each other. */
@@ -186,6 +188,7 @@ static void forget_kicks(struct vcpu *v)
 static u32 report_reads(u32 cpu, const struct probe *p, enum crm_name name)
 {
 	u64 bits = p->bits[name], reads = 0;
+	char names[64];
 
 	for (u32 s = 0; s < ARRAY_SIZE(steps); s++)
 		reads += steps[s].op == CRM_MOV_FROM && steps[s].name == name;
@@ -193,8 +196,8 @@ static u32 report_reads(u32 cpu, const struct probe *p, enum crm_name name)
 		return 0;
 	say("probe: cpu %u: platform leaks CR%u.%s: read %" FMT64 "x, due %" FMT64 "x (%" FMT64
 	    "u of %" FMT64 "u)",
-	    cpu, name == CRM_CR0 ? 0 : 4, option_cr_bit(name, bits), p->read[name], p->due[name],
-	    p->wrong[name], reads * BATCH * batches);
+	    cpu, name == CRM_CR0 ? 0 : 4, bit_names(name, bits, names, sizeof(names)),
+	    p->read[name], p->due[name], p->wrong[name], reads * BATCH * batches);
 	return 1;
 }
 
@@ -218,7 +221,7 @@ static void report(void)
 	    (u32)ARRAY_SIZE(steps) * BATCH * batches, faults);
 }
 
-bool probe_leaked(enum crm_name name)
+u64 probe_leaked(enum crm_name name)
 {
 	return atomic_load(&leaked[name]);
 }

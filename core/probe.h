@@ -24,10 +24,11 @@ void probe_init(void);
 void probe_run(struct vcpu *v);
 
 /* In place of all that exit_dispatch does, while v->probing. */
-void probe_exit(struct vcpu *v, const struct exit *x);
+enum exit_answer probe_exit(struct vcpu *v, const struct exit *x);
 
-/* Has a CPU shown in this register what is hidden from its guest? Any CPU, after probe_run. */
-bool probe_leaked(enum crm_name name);
+/* The bits of this register that a CPU has shown to its guest and not should have. Any CPU, after
+ * probe_run. */
+u64 probe_leaked(enum crm_name name);
 
 #endif
 #endif

@@ -73,7 +73,7 @@ void say_line(const char *line)
 
 void say(const char *f, ...)
 {
-	char line[200];
+	char line[400];
 	va_list ap;
 
 	va_start(ap, f);

@@ -103,7 +103,8 @@ struct crm_result crm_native(const struct crm_cpu *cpu, const struct crm_insn *i
 	} else if (out.verdict == CRM_OK) {
 		out.verdict = crm_judge(cpu, &r, name, proposed);
 		if (out.verdict == CRM_OK) {
-			out.value = crm_stored(name, proposed);
+			out.value =
+				crm_stored(name, proposed) | (name == CRM_CR4 ? cpu->cr4_fixed : 0);
 			out.effects = crm_effects(cpu, &r, name, out.value);
 		}
 	}

@@ -58,6 +58,7 @@ struct crm_cpu {
 	struct crm_intercepts intercepts[CRM_CRS]; /* CRM_AMD only */
 	u64 cr3, efer;
 	u64 cr4_allowed; /* CR4 bits that exist for this guest */
+	u64 cr4_fixed;	 /* CR4 bits that read 1 for this guest, whatever it writes */
 	u32 phys_bits;	 /* MAXPHYADDR */
 	u8 cpl;		 /* virtual-8086 mode: 3 */
 	bool cs_l;	 /* CS.L, whether or not long mode is active */
@@ -97,6 +98,10 @@ struct crm_result {
 
 /* What the guest reads (L1). */
 u64 crm_read(const struct crm_cr *c);
+
+/* In 64-bit mode all of a register is the operand, elsewhere 32 bits (Intel SDM vol. 2B, MOV CR).
+ */
+u64 crm_width(const struct crm_cpu *cpu, u64 value);
 
 /* VT-x: does a MOV of `value` to the register exit (L2)? */
 bool crm_write_exits(const struct crm_cr *c, u64 value);

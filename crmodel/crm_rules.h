@@ -18,10 +18,6 @@ bool crm_is_read(const struct crm_insn *i);
 enum crm_verdict crm_decode(const struct crm_cpu *cpu, const struct crm_regs *r,
 			    const struct crm_insn *i);
 
-/* In 64-bit mode all of a register is the operand, elsewhere 32 bits (Intel SDM vol. 2B, MOV CR).
- */
-u64 crm_width(const struct crm_cpu *cpu, u64 value);
-
 /* What the instruction makes of a register that is `old`, before any bit is found reserved. */
 u64 crm_proposed(const struct crm_cpu *cpu, const struct crm_insn *i, u64 old);
 

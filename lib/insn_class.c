@@ -38,6 +38,10 @@ static void classify_one(struct insn *i, enum insn_mode mode, u32 opsize, u8 seg
 		set_form(i, arithmetic(c >> 3), c & 2 ? INSN_FORM_REG_RM : INSN_FORM_RM_REG, size);
 		return;
 	}
+	if (c < 0x40 && (c & 7) < 6) { /* the accumulator: register 0 */
+		set_form(i, arithmetic(c >> 3), INSN_FORM_RM_IMM, size);
+		return;
+	}
 	switch (c) {
 	case 0x63:
 		if (mode != INSN_64)
@@ -64,6 +68,8 @@ static void classify_one(struct insn *i, enum insn_mode mode, u32 opsize, u8 seg
 	case 0xa1: set_form(i, INSN_MOV, INSN_FORM_REG_RM, size); break;
 	case 0xa4:
 	case 0xa5: string_op(i, INSN_MOVS, INSN_FORM_NONE, size, seg); break;
+	case 0xa8:
+	case 0xa9: set_form(i, INSN_TEST, INSN_FORM_RM_IMM, size); break;
 	case 0xaa:
 	case 0xab: string_op(i, INSN_STOS, INSN_FORM_RM_REG, size, seg); break;
 	case 0xac:

@@ -92,7 +92,7 @@ if uses host; then
 		libcmocka-dev=/usr/include/cmocka.h libcapstone-dev=/usr/include/capstone/capstone.h \
 		libunicorn-dev=/usr/include/unicorn/unicorn.h
 fi
-if uses linux holes bios alive picture probe refusal reset bare same kernel hostile iso installed panic guestos; then
+if uses linux holes bios alive picture probe verdict refusal reset bare same kernel hostile iso installed panic guestos; then
 	build_lamina
 	need_emulator
 	need 'test with another firmware' seabios=/usr/share/seabios/bios.bin
@@ -106,8 +106,11 @@ if uses guestos; then
 	# shellcheck disable=SC2086 # a list of names
 	get_guests $guests
 fi
-if uses same kernel; then
+if uses same kernel verdict; then
 	run_make testkernel
+fi
+if uses verdict; then
+	run_make BUILD=build/inject INJECT=1 all
 fi
 
 # shellcheck disable=SC2086 # a list of names

@@ -7,13 +7,12 @@
 #include "x86/cpuid.h"
 #include "x86/insn.h"
 
-#define TCG_EBX 0x54474354u /* "TCGT", of QEMU's "TCGTCGTCGTCG" in leaf 40000000h */
-
 struct svm_caps svm_caps;
 
 static bool is_tcg(void)
 {
-	return (cpuid(1, 0).ecx & CPUID_1_ECX_HYPERVISOR) && cpuid(CPUID_HV_BASE, 0).ebx == TCG_EBX;
+	return (cpuid(1, 0).ecx & CPUID_1_ECX_HYPERVISOR) &&
+	       cpuid(CPUID_HV_BASE, 0).ebx == CPUID_40000000_EBX_TCG;
 }
 
 void svm_caps_read(struct svm_caps *c)

@@ -18,7 +18,8 @@ __attribute__((flatten)) void svm_exited(struct vcpu *v)
 
 	v->gpr[GPR_RAX] = vmcb_read(v, VMCB_RAX);
 	svm_decode(v, &x);
-	exit_dispatch(v, &x);
+	if (exit_dispatch(v, &x))
+		svm_advance(v, &x);
 	if (svm_caps.tcg)
 		svm_keep(v);
 }

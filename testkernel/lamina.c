@@ -62,6 +62,19 @@ bool lamina_own(u32 cr, u64 mask)
 	return lamina_call(&e, 0) == VEC_DONE && !(u32)e.f.gpr[RAX];
 }
 
+bool lamina_verdict(u32 cr, u64 read, u32 *verdict)
+{
+	struct exec e = {.f.gpr[RAX] = HC_VERDICT,
+			 .f.gpr[RCX] = cr,
+			 .f.gpr[RBX] = (u32)read,
+			 .f.gpr[RDX] = read >> 32};
+
+	if (lamina_call(&e, 0) != VEC_DONE || (u32)e.f.gpr[RAX])
+		return false;
+	*verdict = (u32)e.f.gpr[RBX];
+	return true;
+}
+
 bool lamina_stats(u32 cpu, u32 kind, u64 *v)
 {
 	return get(HC_STATS, cpu, kind, v);

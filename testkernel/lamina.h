@@ -35,6 +35,10 @@ bool lamina_own(u32 cr, u64 mask);
 /* How many exits of that kind (exit_kinds.def) Lamina's CPU had; false: it does not tell. */
 bool lamina_stats(u32 cpu, u32 kind, u64 *v);
 
+/* What Lamina makes of it that the calling CPU has just read this in CR0 or CR4 (cr 0 or 4), as in
+ * enum verdict; false: no Lamina. */
+bool lamina_verdict(u32 cr, u64 read, u32 *verdict);
+
 /* An HC_INFO item; only when Lamina is present. False: Lamina does not know the item. */
 bool lamina_info(enum hc_info item, u64 *v);
 

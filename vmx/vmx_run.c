@@ -18,7 +18,8 @@ __attribute__((flatten)) void vmx_exited(struct vcpu *v)
 	v->launched = 1;
 	v->event_set = false;
 	vmx_decode(v, &x);
-	exit_dispatch(v, &x);
+	if (exit_dispatch(v, &x))
+		vmx_advance(v, &x);
 }
 
 /* Whatever was set up for the entry stays set up. */

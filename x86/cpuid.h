@@ -18,6 +18,8 @@ struct cpuid {
 #define CPUID_1_EDX_MTRR       (1u << 12)
 #define CPUID_1_EDX_PAT	       (1u << 16)
 
+#define CPUID_40000000_EBX_TCG 0x54474354u /* "TCGT": QEMU without KVM */
+
 #define CPUID_7_EBX_INVPCID	   (1u << 10)
 #define CPUID_7_EBX_SGX		   (1u << 2)
 #define CPUID_7_EBX_PT		   (1u << 25)

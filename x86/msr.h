@@ -8,6 +8,7 @@
 
 #define MSR_TSC		       0x10
 #define MSR_APIC_BASE	       0x1b
+#define MSR_SMI_COUNT	       0x34
 #define MSR_FEATURE_CONTROL    0x3a
 #define MSR_BIOS_UPDT_TRIG     0x79
 #define MSR_SMM_MONITOR_CTL    0x9b

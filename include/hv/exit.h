@@ -15,7 +15,7 @@ enum exit_kind {
 	EXIT_KINDS
 };
 
-/* What a handler wants done. exit.c alone moves RIP. */
+/* What a handler wants done. */
 enum exit_answer {
 	EXIT_PASS,     /* not mine: ask the next hypapp, at last Lamina's own handler */
 	EXIT_ADVANCE,  /* the instruction is done: go on behind it */
@@ -91,8 +91,9 @@ struct vcpu;
 
 /*
  * What a backend calls with every exit, on the CPU that had it, before it enters the guest again:
- * log, hypapps, Lamina's handler, RIP (core/exit.c).
+ * log, hypapps, Lamina's handler (core/exit.c). True: the instruction is done, the backend is to
+ * advance.
  */
-void exit_dispatch(struct vcpu *v, const struct exit *x);
+bool exit_dispatch(struct vcpu *v, const struct exit *x);
 
 #endif

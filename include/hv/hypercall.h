@@ -36,6 +36,11 @@
 #define HC_LOG	  (HC_MAGIC | 5)
 #define HC_LOG_CR 1u
 
+/* The CPU that calls has just read the value EBX (low half), EDX (high half) from CR0 (ECX = 0) or
+ * CR4 (ECX = 4): whose fault is it? -> EAX 0, EBX = enum verdict of verdict/verdict.h; EAX
+ * HC_ERANGE: another register. */
+#define HC_VERDICT (HC_MAGIC | 6)
+
 #define HC_ERANGE 0xffffffffu
 
 enum hc_info {
@@ -47,6 +52,11 @@ enum hc_info {
 	HC_INFO_PROTECTED,     /* first touches of Lamina's pages, writes to its low page */
 	HC_INFO_LAPIC_TRAPPED, /* 1 while guest writes to the local APIC's ICR exit, else 0 */
 	HC_INFO_CR_UNEXPECTED, /* CR exits that the model does not expect */
+	HC_INFO_CR_GUEST,      /* accesses to CR0 and CR4 judged to be the guest's fault, */
+	HC_INFO_CR_PLATFORM,   /* the platform's, */
+	HC_INFO_CR_LAMINA,     /* Lamina's own, */
+	HC_INFO_CR_UNDECIDED,  /* and undecided */
+	HC_INFO_CR_DROPPED,    /* writes from which bits were dropped (option quirk=) */
 	HC_INFO_COUNT
 };
 

@@ -113,7 +113,7 @@ disk_on_lamina() {
 		[ -z "$module" ] || echo "$word $module"
 		echo "boot"
 	} >"$1/lamina.cfg"
-	grub_image "$1/lamina.img" "$1/lamina.cfg" "lamina.elf=$build/lamina.elf" ${4:+"$4"}
+	grub_image "$1/lamina.img" "$1/lamina.cfg" "lamina.elf=${elf:-$build/lamina.elf}" ${4:+"$4"}
 }
 
 # testkernel_disk DIR WORDS: DIR/testkernel.img, a disk that starts the test kernel with this command line

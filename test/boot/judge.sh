@@ -262,6 +262,18 @@ judge_probe() {
 	ok 'no guest starts' count 0 '^lamina: guest|^guest: alive'
 }
 
+# The test build disturbs CR0 and CR4 behind Lamina's back; Lamina says who it was
+judge_verdict() {
+	elf=$build/inject/lamina.elf
+	# shellcheck disable=SC2086
+	boot lamina images_testkernel log=verdict $opt
+	ok 'no panic' count 0 '^lamina: PANIC'
+	ok 'the test kernel ends, and no case fails' has '^# 0 of [0-9]+ cases failed'
+	[ -z "$due" ] || ok "the verdict is: $due" has "^lamina: .*; verdict: $due: "
+	ok 'each CPU saw what is due' count "$cpus" "^# cpu [0-9]+: $seen\$"
+	ok 'and so were all verdicts' has "^# $verdicts\$"
+}
+
 # The guest resets the machine: the firmware boots again, Lamina starts again, and its guest runs
 judge_reset() {
 	# shellcheck disable=SC2034 # qemu_command's

@@ -1,133 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The handler of CR exits and the owned masks, with a backend and a log played by the test. */
-#include "unit.h"
-#include "core/core.h"
-#include "core/cr.h"
-#include "core/exit_handlers.h"
-#include "core/gmem.h"
-#include "core/serial.h"
-#include "x86/cr.h"
-#include "x86/insn.h"
-#include "x86/msr.h"
-#include "x86/seg.h"
-
-struct machine machine;
-const struct backend *backend;
-
-static struct pcpu pcpu;
-static struct vcpu *const v = &pcpu.vcpu;
-static u64 reg[REG_COUNT], reg_then[REG_COUNT]; /* then: when a flush came */
-static u64 pdptes[4];
-static bool no_memory;
-static char said[256];
-static u32 lines, gps, uds, flushes, commits, efer_writes;
-
-enum exit_answer inject_gp(struct vcpu *cpu)
-{
-	(void)cpu;
-	gps++;
-	return EXIT_INJECTED;
-}
-
-enum exit_answer inject_ud(struct vcpu *cpu)
-{
-	(void)cpu;
-	uds++;
-	return EXIT_INJECTED;
-}
-
-u32 guest_cpl(struct vcpu *cpu)
-{
-	(void)cpu;
-	return 0;
-}
-
-bool gmem_read_phys(u64 gpa, void *out, size_t n)
-{
-	assert_int_equal(gpa, reg[REG_CR3] & 0xffffffe0);
-	memcpy(out, pdptes, n);
-	return !no_memory;
-}
-
-void say(const char *f, ...)
-{
-	va_list ap;
-
-	va_start(ap, f);
-	vsnprintf(said, sizeof(said), f, ap);
-	va_end(ap);
-	lines++;
-}
-
-static u64 fake_get(struct vcpu *cpu, enum cpu_reg r)
-{
-	(void)cpu;
-	return reg[r];
-}
-
-static void fake_set(struct vcpu *cpu, enum cpu_reg r, u64 value)
-{
-	(void)cpu;
-	reg[r] = value;
-	commits += r == REG_CR0 || r == REG_CR4;
-	efer_writes += r == REG_EFER;
-}
-
-static struct crm_limits fake_limits(enum crm_name name)
-{
-	return crm_vmx_limits(name, name == CRM_CR0 ? 0x80000021 : 0x2000,
-			      name == CRM_CR0 ? 0xffffffff : 0x3727ff, true);
-}
-
-static void fake_flush(struct vcpu *cpu, bool second_level)
-{
-	(void)cpu;
-	assert_false(second_level);
-	flushes++;
-	memcpy(reg_then, reg, sizeof(reg));
-}
-
-static const struct backend fake = {
-	.vendor = CRM_INTEL,
-	.state_get = fake_get,
-	.state_set = fake_set,
-	.cr_limits = fake_limits,
-	.tlb_flush = fake_flush,
-};
-
-/* A 32-bit guest with paging off, all masks at their minimum. */
-static int setup(void **state)
-{
-	static struct fake_cpu cpu = {.leaf_1 = {.ecx = ~0u, .edx = ~0u}};
-
-	(void)state;
-	fake_cpu = &cpu;
-	backend = &fake;
-	machine = (struct machine){.phys_bits = 40};
-	memset(reg, 0, sizeof(reg));
-	memset(pdptes, 0, sizeof(pdptes));
-	memset(v->gpr, 0, sizeof(v->gpr));
-	no_memory = false;
-	lines = gps = uds = flushes = commits = efer_writes = 0;
-	cr_log_start();
-	cr_init();
-	cr_reset(v, CR0_PE | CR0_ET, 0);
-	return 0;
-}
-
-static enum exit_answer mov_to(u8 cr, u8 gpr, u64 value)
-{
-	struct exit x = {.kind = EXIT_CR,
-			 .length = 3,
-			 .rip = 0x6a29be,
-			 .cr = {.cr = cr, .access = CR_MOV_TO, .gpr = gpr}};
-
-	if (gpr == GPR_RSP)
-		reg[REG_RSP] = value;
-	else
-		v->gpr[gpr] = value;
-	return exit_cr(v, &x);
-}
+#include "cr_world.h"
 
 static void test_minimum(void **state)
 {
@@ -156,33 +29,6 @@ static void test_own(void **state)
 	cr_reset(v, CR0_RESET, 0); /* an INIT keeps what is owned */
 	assert_int_equal(reg[REG_CR0_OWNED], ~0ULL);
 	assert_int_equal(guest_cr(v, CRM_CR0), CR0_RESET);
-}
-
-/* The exit of the scenario that must not be: the guest writes 30h over 20h, VMXE owned. */
-static void test_unexpected(void **state)
-{
-	u64 before = cr_unexpected();
-
-	(void)state;
-	cr_own(v, CRM_CR4, 0);
-	reg[REG_CR4] = CR4_VMXE | CR4_PAE;
-	assert_int_equal(mov_to(4, GPR_RDX, 0x30), EXIT_ADVANCE);
-	assert_int_equal(cr_unexpected(), before + 1);
-	assert_int_equal(lines, 1);
-	assert_non_null(
-		strstr(said, "unexpected exit, cpu 0 0000:6a29be MOV CR4 20 -> 30 hw 2020"));
-	assert_int_equal(guest_cr(v, CRM_CR4), 0x30);
-	assert_int_equal(reg[REG_CR4], 0x2030);
-	assert_int_equal(mov_to(4, GPR_RDX, 0x2030),
-			 EXIT_INJECTED); /* expected, and the guest's fault */
-	assert_int_equal(cr_unexpected(), before + 1);
-	assert_int_equal(lines, 1);
-	assert_int_equal(gps, 1);
-	assert_int_equal(guest_cr(v, CRM_CR4), 0x30);
-	for (u32 i = 0; i < 100; i++) /* counted, but it cannot fill the log */
-		mov_to(4, GPR_RDX, 0x30);
-	assert_int_equal(cr_unexpected(), before + 101);
-	assert_true(lines < 40);
 }
 
 static void test_log(void **state)
@@ -327,7 +173,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_minimum, setup),
 		cmocka_unit_test_setup(test_own, setup),
-		cmocka_unit_test_setup(test_unexpected, setup),
 		cmocka_unit_test_setup(test_log, setup),
 		cmocka_unit_test_setup(test_operand, setup),
 		cmocka_unit_test_setup(test_pdptes, setup),

@@ -57,11 +57,18 @@ void svm_state_set(struct vcpu *cpu, enum cpu_reg r, u64 value)
 	efer = value;
 }
 
-void exit_dispatch(struct vcpu *cpu, const struct exit *x)
+bool exit_dispatch(struct vcpu *cpu, const struct exit *x)
 {
 	(void)cpu;
 	seen = *x;
 	dispatched++;
+	return false;
+}
+
+void svm_advance(struct vcpu *cpu, const struct exit *x)
+{
+	(void)cpu;
+	(void)x;
 }
 
 void svm_event_redeliver(struct vcpu *cpu)

@@ -39,10 +39,11 @@ void trap_unblock_nmi(void)
 
 static u32 shutdowns;
 
-void exit_dispatch(struct vcpu *cpu, const struct exit *x)
+bool exit_dispatch(struct vcpu *cpu, const struct exit *x)
 {
 	assert_true(cpu == v && x->kind == EXIT_SHUTDOWN);
 	shutdowns++;
+	return false;
 }
 
 static void restart(void)

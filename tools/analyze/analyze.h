@@ -9,61 +9,8 @@
 
 #include <stdio.h>
 
-#include "crmodel/crm.h"
 #include "hv/vcpu.h"
-
-enum verdict { V_OK, V_GUEST, V_PLATFORM, V_LAMINA, V_UNDECIDED, V_COUNT };
-
-/* What is known of an access */
-#define HAS_VALUE  BIT(0) /* what the guest wrote */
-#define HAS_HW	   BIT(1)
-#define HAS_OWNED  BIT(2)
-#define HAS_SHADOW BIT(3)
-#define HAS_READ   BIT(4) /* what the guest had read before */
-#define HAS_CODE   BIT(5) /* from which bits its code can have made the value */
-#define HAS_CPU	   BIT(6)
-#define HAS_RIP	   BIT(7)
-
-struct access {
-	u64 has;
-	u32 line; /* where the log begins to speak of it */
-	u32 cpu, cs;
-	u64 rip;
-	enum crm_op op;
-	enum crm_name cr;
-	u64 value, hw, owned, shadow, read;
-	u64 sets, clears;  /* bits that the code between read and write sets, and clears */
-	bool from_lamina;  /* a line of Lamina's own, with */
-	bool unexpected;   /* its model's word that there should be no exit */
-	bool accepted;	   /* its answer: the write is done, else #GP */
-	u64 after;	   /* and then: what the guest reads now */
-	bool shadow_moved; /* owned bits changed since the exit before this one, without an exit */
-};
-
-/* What the log as a whole tells of the machine */
-struct machine_facts {
-	bool amd;
-	bool emulator;		 /* it is one */
-	bool l0;		 /* there is a hypervisor below Lamina */
-	bool l0_user, l0_kernel; /* who of it loads registers behind Lamina's back */
-	u64 leaks[CRM_CRS];	 /* bits that the probe found shown */
-	bool breaks_l2;		 /* exits too many or too few, by the probe */
-};
-
-struct judgement {
-	enum verdict verdict;
-	char evidence[320]; /* one line */
-	const char *need;   /* V_UNDECIDED: what would decide it */
-};
-
-/* Pure: whose fault is this access, in this machine? */
-void judge(const struct access *a, const struct machine_facts *m, struct judgement *out);
-
-/* "platform: L0" and the like. */
-const char *verdict_name(enum verdict v, const struct machine_facts *m);
-
-/* The names of bits, as "PSE VMXE", in buf. */
-const char *bit_names(enum crm_name cr, u64 bits, char *buf, size_t size);
+#include "verdict/verdict.h"
 
 /* What the lines so far have said. */
 struct analysis {

@@ -72,7 +72,29 @@ static bool shadow_moved(struct analysis *an, const struct access *a, u64 before
 	return (before ^ an->last[a->cpu][a->cr].after) & both;
 }
 
-static void found(struct analysis *an, struct access *a, u64 before, u64 after)
+/* What Lamina itself has made of the access, with the guest before its eyes: "; verdict: NAME..."
+ */
+static bool judged(struct analysis *an, const char *line)
+{
+	static const struct {
+		const char *name;
+		enum verdict verdict;
+	} names[] = {{"guest", V_GUEST},
+		     {"platform", V_PLATFORM},
+		     {"Lamina", V_LAMINA},
+		     {"undecided", V_UNDECIDED}};
+	const char *p = strstr(line, "; verdict: ");
+
+	for (size_t i = 0; p && i < ARRAY_SIZE(names); i++) {
+		if (!skip(p + strlen("; verdict: "), names[i].name))
+			continue;
+		an->said(an->ctx, names[i].verdict, line);
+		return true;
+	}
+	return false;
+}
+
+static void found(struct analysis *an, struct access *a, u64 before, u64 after, const char *line)
 {
 	a->shadow_moved = shadow_moved(an, a, before);
 	a->after = a->accepted ? after : before;
@@ -81,12 +103,14 @@ static void found(struct analysis *an, struct access *a, u64 before, u64 after)
 		an->last[a->cpu][a->cr].owned = a->owned;
 		an->last[a->cpu][a->cr].known = true;
 	}
-	an->found(an->ctx, a, &an->facts);
+	if (!judged(an, line))
+		an->found(an->ctx, a, &an->facts);
 }
 
 /* [unexpected exit, ]cpu 1 9700:1033 MOV CR0 BEFORE -> AFTER hw H owned O shadow S: VERDICT */
 static bool exit_line(struct analysis *an, const char *p)
 {
+	const char *line = p;
 	struct access a = {.line = an->lines, .from_lamina = true};
 	const char *rest = skip(p, "unexpected exit, ");
 	u64 before, after, cs;
@@ -118,7 +142,7 @@ static bool exit_line(struct analysis *an, const char *p)
 		an->damaged++;
 		return false;
 	}
-	found(an, &a, before, after);
+	found(an, &a, before, after, line);
 	return true;
 }
 

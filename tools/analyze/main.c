@@ -103,15 +103,13 @@ static void found(void *ctx, const struct access *a, const struct machine_facts 
 
 static void said(void *ctx, enum verdict v, const char *text)
 {
+	static const char *const name[V_COUNT] = {"ok", "guest", "platform", "Lamina", "undecided"};
 	struct report *r = ctx;
 
 	r->count[v]++;
 	if (++r->shown <= SHOWN_MAX)
-		printf("verdict: %s: Lamina says \"%s\"\n    next:    %s\n",
-		       v == V_PLATFORM ? "platform"
-		       : v == V_GUEST  ? "guest"
-				       : "Lamina",
-		       text, next_step(v));
+		printf("verdict: %s: Lamina says \"%s\"\n    next:    %s\n", name[v], text,
+		       next_step(v));
 }
 
 /* One line or a piece of a long one, with NUL bytes made blanks. False: the end. */
