@@ -11,6 +11,7 @@
 #include "core/gmem.h"
 #include "core/probe.h"
 #include "core/serial.h"
+#include "core/trace.h"
 #include "lib/fmt.h"
 #include "lib/spinlock.h"
 #include "x86/cpuid.h"
@@ -194,6 +195,7 @@ enum verdict cr_judge_read(struct vcpu *v, enum crm_name name, u64 read)
 	c.facts = know_machine(v, name);
 	judge(&c.access, &c.facts, &c.verdict);
 	count(&c);
+	trace_verdict(v, &c);
 	return c.verdict.verdict;
 }
 
@@ -231,7 +233,10 @@ void cr_log(struct vcpu *v, const struct exit *x, const struct cr_case *c,
 	char judged[240] = "";
 	u64 proposed = r->verdict == CRM_OK ? r->value : a->value;
 
-	if (x->cr.cr == 3 || !atomic_load(&started) || !wanted(c))
+	if (x->cr.cr == 3 || !atomic_load(&started))
+		return;
+	trace_cr(v, x, c, proposed, r->verdict == CRM_OK ? 0 : TRACE_CR_REFUSED);
+	if (!wanted(c))
 		return;
 	if (verdict != V_OK)
 		fmt(judged, sizeof(judged), "%s; verdict: %s: %s",

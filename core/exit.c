@@ -6,8 +6,8 @@
  */
 #include "core/core.h"
 #include "core/exit_handlers.h"
-#include "core/log.h"
 #include "core/probe.h"
+#include "core/trace.h"
 #include "hv/hypapp.h"
 #include "x86/cr.h"
 #include "x86/seg.h"
@@ -56,7 +56,7 @@ static enum exit_answer exit_invd(struct vcpu *v, const struct exit *x)
 	return EXIT_ADVANCE;
 }
 
-/* Nothing is to be done but go on: the log and the counters have it. */
+/* Nothing is to be done but go on: the trace and the counters have it. */
 static enum exit_answer carry_on(struct vcpu *v, const struct exit *x)
 {
 	(void)v;
@@ -99,7 +99,7 @@ bool exit_dispatch(struct vcpu *v, const struct exit *x)
 	if (v->probing) {
 		return probe_exit(v, x) == EXIT_ADVANCE;
 	}
-	log_exit(pcpu_of(v), x);
+	trace_exit(v, x);
 	for (const struct hypapp *const *h = hypapp_list; *h && a == EXIT_PASS; h++)
 		if ((*h)->on_exit)
 			a = (*h)->on_exit(v, x);

@@ -5,6 +5,7 @@
 #include "core/cr.h"
 #include "core/exit_handlers.h"
 #include "core/sipi.h"
+#include "core/trace.h"
 #include "core/version.h"
 #include "hv/hypapp.h"
 #include "hv/hypercall.h"
@@ -108,6 +109,7 @@ enum exit_answer exit_hypercall(struct vcpu *v, const struct exit *x)
 	enum exit_answer a = EXIT_PASS;
 
 	(void)x;
+	trace_values(v, TRACE_WHAT(TRACE_EXIT, EXIT_HYPERCALL, 1), (const u64[]){number});
 	if (guest_cpl(v) != 0)
 		return inject_ud(v);
 	switch (number) {
@@ -117,6 +119,7 @@ enum exit_answer exit_hypercall(struct vcpu *v, const struct exit *x)
 	case HC_CR_OWN: return hc_cr_own(v);
 	case HC_LOG: return hc_log(v);
 	case HC_VERDICT: return hc_verdict(v);
+	case HC_TRACE: return trace_hypercall(v);
 	default: break;
 	}
 	for (const struct hypapp *const *h = hypapp_list; *h && a == EXIT_PASS; h++)

@@ -11,6 +11,7 @@
 #include "core/mp.h"
 #include "core/mtrr.h"
 #include "core/sipi.h"
+#include "core/trace.h"
 #include "core/slat.h"
 #include "x86/cr.h"
 #include "x86/insn.h"
@@ -49,6 +50,7 @@ enum exit_answer exit_rdmsr(struct vcpu *v, const struct exit *x)
 	u64 value;
 
 	(void)x;
+	trace_values(v, TRACE_WHAT(TRACE_EXIT, EXIT_RDMSR, 1), (const u64[]){msr});
 	if (is_absent(msr))
 		return inject_gp(v);
 	if (msr == MSR_FEATURE_CONTROL)
@@ -116,6 +118,7 @@ enum exit_answer exit_wrmsr(struct vcpu *v, const struct exit *x)
 	u64 value = (u32)v->gpr[GPR_RAX] | v->gpr[GPR_RDX] << 32;
 
 	(void)x;
+	trace_values(v, TRACE_WHAT(TRACE_EXIT, EXIT_WRMSR, 2), (const u64[]){msr, value});
 	if (is_absent(msr) || msr == MSR_FEATURE_CONTROL || msr == MSR_VM_CR)
 		return inject_gp(v);
 	if (msr == MSR_EFER)

@@ -9,6 +9,7 @@
 #include "core/exit_handlers.h"
 #include "core/serial.h"
 #include "core/page.h"
+#include "core/trace.h"
 #include "hv/hypapp.h"
 #include "lib/fmt.h"
 #include "x86/insn.h"
@@ -41,6 +42,7 @@ static void report(void)
 	for (const struct hypapp *const *h = hypapp_list; *h; h++)
 		if ((*h)->report)
 			(*h)->report(say_line);
+	trace_out(say_line);
 }
 
 /* SLP_EN is bit 13: in the register's second byte. */

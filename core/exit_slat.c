@@ -11,6 +11,7 @@
 #include "core/panic.h"
 #include "core/sipi.h"
 #include "core/slat.h"
+#include "core/trace.h"
 #include "lib/fmt.h"
 #include "lib/insn.h"
 #include "x86/rflags.h"
@@ -122,6 +123,7 @@ enum exit_answer exit_slat(struct vcpu *v, const struct exit *x)
 {
 	u64 gpa = x->slat.gpa.v;
 
+	trace_values(v, TRACE_WHAT(TRACE_EXIT, EXIT_SLAT, 1), &gpa);
 	if (x->slat.misconfigured)
 		panic("second-level tables misconfigured for guest address %" FMT64 "x", gpa);
 	if (slat_decoy(gpa)) {

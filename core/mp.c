@@ -5,6 +5,7 @@
 #include "core/apic.h"
 #include "core/core.h"
 #include "core/page.h"
+#include "core/trace.h"
 #include "core/trap.h"
 #include "core/virtualize.h"
 #include "x86/apic.h"
@@ -24,6 +25,8 @@ static struct pcpu *alloc_cpu(u32 index, u32 id)
 		p->vcpu.index = index;
 		p->vcpu.is_bsp = index == 0;
 		atomic_store(&p->pub.apic_id, id);
+		if (!trace_init(p))
+			return NULL;
 		pcpus[index] = p;
 	}
 	return p;

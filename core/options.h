@@ -15,6 +15,7 @@ enum { OPT_SHUTDOWN_RESET, OPT_SHUTDOWN_PANIC };
 enum { OPT_VMX_OFF, OPT_VMX_ON };
 enum { OPT_LOG_OFF, OPT_LOG_CR, OPT_LOG_VERDICT };
 enum { OPT_QUIRK_AUTO, OPT_QUIRK_OFF, OPT_QUIRK_LEAK, OPT_QUIRK_SHOW };
+enum { OPT_TRACE_OUT_OFF, OPT_TRACE_OUT_SERIAL };
 enum { OPT_PROBE_OFF, OPT_PROBE_ON, OPT_PROBE_ONLY };
 
 /* What to own of a register besides what must be, on one CPU. */
@@ -24,7 +25,8 @@ struct cr_wish {
 			   */
 };
 
-/* drive is a BIOS drive number (80h: hd0); serial an I/O port, 0: no serial line */
+/* drive is a BIOS drive number (80h: hd0); serial an I/O port, 0: no serial line; trace a number
+ * of records */
 struct options {
 #define OPTION(name, def, allowed, help) u32 name;
 #include "core/options.def"

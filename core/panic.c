@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/panic.h"
 
-#include "core/log.h"
 #include "core/mp.h"
 #include "core/serial.h"
+#include "core/trace.h"
 #include "core/core.h"
 #include "hv/assert.h"
 #include "lib/fmt.h"
@@ -49,7 +49,8 @@ _Noreturn static void report_and_stop(const char *what)
 	if (p) {
 		report_guest(p);
 		for (u32 i = 0; i < cpu_count; i++)
-			log_report(pcpus[i], say_line);
+			trace_report(pcpus[i], say_line);
+		trace_out(say_line);
 	}
 	say("PANIC: all CPUs are stopped");
 	stop();

@@ -9,6 +9,7 @@
 #include "core/reset.h"
 #include "core/revive.h"
 #include "core/slat.h"
+#include "core/trace.h"
 #include "lib/spinlock.h"
 #include "x86/apic.h"
 #include "x86/cpuid.h"
@@ -176,6 +177,8 @@ static bool start_ipi(struct vcpu *v, u32 icr, u32 dest)
 	for (u32 i = 0; i < cpu_count; i++) {
 		if (!is_target(self, pcpus[i], icr, dest))
 			continue;
+		trace_add(v, TRACE_WHAT(TRACE_START, mode == ICR_DELIVERY_SIPI, 2),
+			  (const u64[]){ICR_VECTOR(icr), i});
 		if (mode == ICR_DELIVERY_INIT)
 			mp_post_init(pcpus[i]);
 		else
@@ -206,6 +209,7 @@ enum exit_answer sipi_write_x2icr(struct vcpu *v, u64 value)
 
 static void inject_nmi(struct vcpu *v)
 {
+	trace_add(v, TRACE_WHAT(TRACE_NMI, 0, 0), (const u64[]){0});
 	backend->inject(v, (struct event){.type = EVENT_NMI});
 }
 
@@ -213,6 +217,7 @@ static void start(struct vcpu *v, u8 vector)
 {
 	struct pcpu *p = pcpu_of(v);
 
+	trace_add(v, TRACE_WHAT(TRACE_START, TRACE_SIPI, 2), (const u64[]){vector, v->index});
 	reset_sipi(v, vector);
 	p->sipi_vector = vector;
 	count_waiting(v, -1);
@@ -300,6 +305,7 @@ static void take_init(struct vcpu *v)
 	while (!atomic_compare_exchange_weak(&p->pub.mail, &old,
 					     (old & ~(u32)MAIL_INIT) | MAIL_WAIT_SIPI))
 		;
+	trace_add(v, TRACE_WHAT(TRACE_START, TRACE_INIT, 0), (const u64[]){0});
 	reset_init(v);
 	if (count_waiting(v, 1)) {
 		backend->tlb_flush(v, true);

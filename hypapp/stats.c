@@ -39,6 +39,7 @@ static enum exit_answer stats_hypercall(struct vcpu *v, u32 number)
 		v->gpr[GPR_RAX] = HC_ERANGE;
 		return EXIT_ADVANCE;
 	}
+	trace_event(v, TRACE_STATS, 0, cpu, kind, count[cpu][kind]);
 	v->gpr[GPR_RAX] = 0;
 	v->gpr[GPR_RBX] = (u32)count[cpu][kind];
 	v->gpr[GPR_RCX] = count[cpu][kind] >> 32;

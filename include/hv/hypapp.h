@@ -10,6 +10,7 @@
 #include "hv/backend.h"
 #include "hv/err.h"
 #include "hv/exit.h"
+#include "hv/trace.h"
 #include "hv/vcpu.h"
 
 struct hypapp {
@@ -24,6 +25,9 @@ struct hypapp {
 	/* Guest power-off: the last chance to say something. */
 	void (*report)(emit_fn emit);
 };
+
+/* Put an event into the trace of v's CPU: hypapp is an enum trace_hypapp, the rest is its own. */
+void trace_event(struct vcpu *v, u8 hypapp, u64 event, u64 a, u64 b, u64 c);
 
 /* NULL-terminated, in the order in which they are asked. */
 extern const struct hypapp *const hypapp_list[];

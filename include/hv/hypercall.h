@@ -41,6 +41,12 @@
  * HC_ERANGE: another register. */
 #define HC_VERDICT (HC_MAGIC | 6)
 
+/* Copy the trace (hv/trace.h) of CPU EBX to the guest-linear address in EDX (RDX in 64-bit code): a
+ * header, and as many records from position ECX on, or the oldest there is, as ESI says, at most 63
+ * -> EAX 0, EBX = how many, ECX = the position to go on with; EAX HC_ERANGE: no such CPU, no trace,
+ * no memory there. Of a position this is the low half. */
+#define HC_TRACE (HC_MAGIC | 7)
+
 #define HC_ERANGE 0xffffffffu
 
 enum hc_info {

@@ -12,7 +12,7 @@
 
 #include <stdatomic.h>
 
-#include "hv/log.h"
+#include "hv/trace.h"
 #include "hv/types.h"
 #include "hv/vcpu.h"
 #include "x86/seg.h"
@@ -47,7 +47,6 @@ struct pcpu_public {
 
 #define STACK_SIZE     KiB(12)
 #define NMI_STACK_SIZE KiB(4)
-#define LOG_RECORDS    128
 
 struct tss {
 	u32 reserved0;
@@ -66,8 +65,8 @@ struct pcpu {
 	u8 sipi_vector;	  /* of the last start-up */
 	struct vcpu vcpu;
 	struct pcpu_public pub;
-	u32 log_next; /* exits logged since the start; wraps */
-	struct log_record log[LOG_RECORDS];
+	struct trace_ring *trace;
+	u64 trace_mask; /* bytes of the ring's records less one */
 	u64 gdt[GDT_SIZE / 8];
 	struct tss tss;
 	u8 nmi_stack[NMI_STACK_SIZE] __attribute__((aligned(16)));

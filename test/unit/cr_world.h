@@ -11,6 +11,7 @@
 #include "core/gmem.h"
 #include "core/probe.h"
 #include "core/serial.h"
+#include "core/trace.h"
 #include "x86/cr.h"
 #include "x86/insn.h"
 #include "x86/msr.h"
@@ -78,6 +79,27 @@ u64 probe_leaked(enum crm_name name)
 {
 	(void)name;
 	return 0;
+}
+
+static struct {
+	struct access a;
+	u64 value;
+	u8 sub;
+	u32 verdicts;
+} traced;
+
+void trace_verdict(struct vcpu *cpu, const struct cr_case *c)
+{
+	(void)cpu;
+	traced.verdicts += c->verdict.verdict != V_OK;
+}
+
+void trace_cr(struct vcpu *cpu, const struct exit *x, const struct cr_case *c, u64 value, u8 sub)
+{
+	(void)cpu;
+	traced.a = c->access;
+	traced.value = value;
+	traced.sub = sub | x->cr.access;
 }
 
 void say(const char *f, ...)

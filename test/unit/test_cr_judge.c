@@ -15,6 +15,10 @@ static void test_unexpected(void **state)
 	assert_int_equal(lines, 1);
 	assert_non_null(
 		strstr(said, "unexpected exit, cpu 0 0000:6a29be MOV CR4 20 -> 30 hw 2020"));
+	assert_int_equal(traced.sub, CR_MOV_TO);
+	assert_true(traced.a.unexpected);
+	assert_int_equal(traced.a.hw, CR4_VMXE | CR4_PAE);
+	assert_int_equal(traced.value, 0x30);
 	assert_int_equal(guest_cr(v, CRM_CR4), 0x30);
 	assert_int_equal(reg[REG_CR4], 0x2030);
 	assert_int_equal(mov_to(4, GPR_RDX, 0x2030),
@@ -23,6 +27,7 @@ static void test_unexpected(void **state)
 	assert_int_equal(lines, 2);
 	assert_non_null(strstr(said, "; verdict: undecided: "));
 	assert_int_equal(gps, 1);
+	assert_int_equal(traced.sub, TRACE_CR_REFUSED | CR_MOV_TO);
 	assert_int_equal(guest_cr(v, CRM_CR4), 0x30);
 	for (u32 i = 0; i < 100; i++) /* counted, but it cannot fill the log */
 		mov_to(4, GPR_RDX, 0x30);

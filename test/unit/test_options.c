@@ -45,6 +45,7 @@ static void test_defaults(void **state)
 		assert_int_equal(o.serial, 0x3f8);
 		assert_int_equal(o.shutdown, OPT_SHUTDOWN_RESET);
 		assert_int_equal(o.vmx, OPT_VMX_ON);
+		assert_int_equal(o.trace, 128);
 	}
 }
 
@@ -70,6 +71,9 @@ static void test_each_word(void **state)
 		{"sipi=exit", AT(sipi), OPT_SIPI_EXIT},
 		{"cpuid=lamina", AT(cpuid), OPT_CPUID_LAMINA},
 		{"cpuid=native", AT(cpuid), OPT_CPUID_NATIVE},
+		{"trace=off", AT(trace), 0},
+		{"trace=0x1000", AT(trace), 4096},
+		{"trace_out=serial", AT(trace_out), OPT_TRACE_OUT_SERIAL},
 		{"serial=com1", AT(serial), 0x3f8},
 		{"serial=com2", AT(serial), 0x2f8},
 		{"serial=0x3e8", AT(serial), 0x3e8},
@@ -120,6 +124,9 @@ static void test_bad_words(void **state)
 		"gues=bios",
 		"serial=0x1ffffffffffffffff",
 		"log=all",
+		"trace=0x10000",
+		"trace=12",
+		"trace_out=com1",
 		"cr0.own=",
 		"cr0.own",
 		"cr0.own=+",
@@ -154,7 +161,7 @@ static void test_bad_words(void **state)
 	parse("foo");
 	assert_string_equal(warnings,
 			    "option foo ignored: unknown; known are guest drive sipi cpuid "
-			    "serial shutdown vmx log quirk probe cr0.own "
+			    "serial shutdown vmx log quirk probe trace trace_out cr0.own "
 			    "cr4.own\n");
 }
 
