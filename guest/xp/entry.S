@@ -150,10 +150,11 @@ inside:
 	call	*%esi
 	popa
 	jmp	read_cr4
-after_read_cr4:
+after_write_cr4:			/* what was read: from here, so that the code before the write is XP's own */
+	and	$~0x10, %edx
 	mov	%edx, SEEN_CR4(%edi)
-	or	$0x10, %edx
-	jmp	write_cr4
+	mov	$(high + XP_HIGH), %edx
+	jmp	set_pg
 
 	.org	XP_SEQUENCE - 0x6a2900
 sequence:
@@ -165,11 +166,11 @@ clear_pg:
 	jmp	inside
 read_cr4:
 	mov	%cr4, %edx
-	jmp	after_read_cr4
-	.skip	1, 0x90
-write_cr4:
+	or	$0x10, %edx
 	mov	%edx, %cr4
-	mov	$(high + XP_HIGH), %edx
+	jmp	after_write_cr4
+	.skip	3, 0x90
+set_pg:
 	or	$0x80000000, %ecx
 	mov	%ecx, %cr0
 	jmp	*%edx

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest/xp/xp.h"
 
+#include "include/hv/hypercall.h"
+
 #define COM1	       0x3f8
 #define PORT_TRIGGER   0xb2
 #define PORT_POST      0x80
@@ -24,10 +26,6 @@
 #define PAGE_2M	       0x200000
 #define PDE_LEAF       0x83
 #define VECTOR_GP      13
-#define HC_INFO	       0x4c4d0001
-#define HC_UNEXPECTED  7
-#define HC_PROBE       0x4c4d0000
-#define HC_ANSWER      0x494d414c
 
 struct cpu {
 	u32 rounds, cr4, cr0,
@@ -360,9 +358,16 @@ static u32 hypercall(u32 number, u32 item, u32 *low)
 	return eax;
 }
 
+static void report_info(const char *name, enum hc_info item)
+{
+	u32 count = 0;
+
+	hypercall(HC_INFO, item, &count);
+	say_number(name, count, 10);
+}
+
 static void report(void)
 {
-	u32 unexpected = 0;
 
 	for (u32 i = 0; i < opt.cpus; i++) {
 		struct cpu *c = &cpus[i];
@@ -377,8 +382,12 @@ static void report(void)
 		say_number(" first_cr0=", c->first_cr0, 16);
 		say("\r\n");
 	}
-	hypercall(HC_INFO, HC_UNEXPECTED, &unexpected);
-	say_number("xp: end unexpected=", unexpected, 10);
+	report_info("xp: end unexpected=", HC_INFO_CR_UNEXPECTED);
+	report_info(" guest=", HC_INFO_CR_GUEST);
+	report_info(" platform=", HC_INFO_CR_PLATFORM);
+	report_info(" lamina=", HC_INFO_CR_LAMINA);
+	report_info(" undecided=", HC_INFO_CR_UNDECIDED);
+	report_info(" dropped=", HC_INFO_CR_DROPPED);
 	say("\r\n");
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # results.awk VARIANTS CONSOLE: what the console of L0 says of each variant, one line a variant:
-#   NAME stuffs=N rounds=N cr4=N cr0=N later=N gp=N exits=N end=HOW judged=ok|KEY,... probe=REGISTER.BIT verdict=WORDS
+#   NAME stuffs=N rounds=N cr4=N cr0=N later=N gp=N exits=N platform=N dropped=N end=HOW judged=ok|KEY,... probe=REGISTER.BIT verdict=WORDS
+# platform: exits that Lamina judges to be its fault; dropped: writes from which it took what was shown (quirk=).
 # judged: the keys that are not as the line of VARIANTS says. -v rounds=N: what R stands for.
 
 function value_of(due,  n) {
@@ -20,6 +21,11 @@ function finish(how,  i, key, bad, n, due) {
 	for (i = 1; i in due; i++) {
 		key = due[i]
 		sub(/[=>].*/, "", key)
+		if (key == "verdict") {
+			if (due[i] != "verdict=" verdict)
+				bad = bad (bad == "" ? "" : ",") key
+			continue
+		}
 		n = value_of(due[i])
 		if (due[i] ~ />/ ? !(seen[key] > n) : seen[key] != n)
 			bad = bad (bad == "" ? "" : ",") key
@@ -33,7 +39,7 @@ function finish(how,  i, key, bad, n, due) {
 	name = ""
 }
 
-BEGIN { split("stuffs rounds cr4 cr0 later gp exits", keys, " ") }
+BEGIN { split("stuffs rounds cr4 cr0 later gp exits platform dropped", keys, " ") }
 FILENAME == ARGV[1] {
 	if ($0 !~ /^#/ && NF) {
 		dues[$1] = $7
@@ -57,16 +63,27 @@ FILENAME == ARGV[1] {
 		seen[pair[1]] += pair[2]
 	}
 }
+/^xp: end / {
+	for (i = 3; i <= NF; i++) {
+		split($i, pair, "=")
+		seen[pair[1]] = pair[2]
+	}
+	others = seen["guest"] + seen["lamina"] + seen["undecided"]
+	if (others)
+		verdict = verdict (verdict == "" ? "" : "+") "others"
+}
 /^lamina: exits cpu[0-9]+ CR / { seen["exits"] += $5 }
 /^lamina: probe: cpu [0-9]+: platform leaks / && probe == "" {
 	probe = $7
 	sub(/:$/, "", probe)
 }
-/^lamina: .*platform: L0/ && verdict == "" {
-	verdict = $0
-	sub(/.*platform: L0/, "L0", verdict)
-	sub(/[^a-zA-Z0-9 ].*/, "", verdict)
-	gsub(/ /, "-", verdict)
+/^lamina: .*; verdict: platform: / {
+	who = $0
+	sub(/.*; verdict: platform: /, "", who)
+	sub(/:.*/, "", who)
+	gsub(/ /, "-", who)
+	if (index("+" verdict "+", "+" who "+") == 0)
+		verdict = verdict (verdict == "" ? "" : "+") who
 }
 /^lab: [^ ]+ end=/ && $2 == name {
 	how = substr($3, 5)

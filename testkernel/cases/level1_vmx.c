@@ -98,6 +98,9 @@ static void enter(void *arg)
 	      "the guest reads CR0 %lx, not %lx", g.gpr[RBX], c.cr[CRM_CR0].hw);
 }
 
+/* How many there may be (Intel SDM vol. 3D, A.6). */
+#define MISC_CR3_TARGETS(misc) ((u32)((misc) >> 16) & 0x1ff)
+
 /* With `targets` CR3-target values, MOV of candidate `i` to CR3 (R5; Intel SDM vol. 3C, 25.6.7). */
 static void cr3_target(enum l2_mode mode, u32 targets, u32 i)
 {
@@ -113,7 +116,7 @@ static void cr3_target(enum l2_mode mode, u32 targets, u32 i)
 	c.value = i << 3; /* PWT, PCD */
 	prepare(&c, &g);
 	cr3 = g.cr3;
-	for (u32 n = 0; n < 4; n++)
+	for (u32 n = 0; n < targets; n++)
 		vmwrite(CR3_TARGET0 + 2 * n, cr3 | n << 3);
 	vmwrite(CR3_TARGET_COUNT, targets);
 	vmwrite(PROC_CONTROLS, proc | PROC_CR3_LOAD);
@@ -133,10 +136,11 @@ static void cr3_target(enum l2_mode mode, u32 targets, u32 i)
 static void cr3_targets(void *unused)
 {
 	static const enum l2_mode modes[] = {L2_PAGED, L2_PAE, L2_COMPAT, L2_LONG};
+	u32 max = MISC_CR3_TARGETS(rdmsr(MSR_VMX_MISC));
 
 	(void)unused;
 	for (size_t m = 0; m < ARRAY_SIZE(modes); m++)
-		for (u32 targets = 0; targets <= 4; targets++)
+		for (u32 targets = 0; targets <= 4 && targets <= max; targets++)
 			for (u32 i = 0; i < 4; i++)
 				cr3_target(modes[m], targets, i);
 }

@@ -3,7 +3,7 @@
  * lab-vmm --name NAME --l1 ELF --cmdline TEXT [--module FILE --module-cmdline TEXT] [--cpus N]
  * [--mib N]
  *         [--disturb none|get|sregs|sregs2|sync|smi] [--at trigger|serial] [--target CPU]
- *         [--timer MICROSECONDS] [--seconds N]
+ *         [--timer MICROSECONDS] [--seconds N] [--hide-umip 1]
  *
  * Runs one machine with L1 on KVM until it powers off, or so many seconds of its time have gone by.
  * The serial port is stdout; the last line is "lab: NAME end=HOW stuffs0=N ...". Exit codes: 0
@@ -128,6 +128,7 @@ static void option(const char *name, char *value)
 		{"--mib", NULL, &opt.mib},
 		{"--timer", NULL, &opt.timer_us},
 		{"--seconds", NULL, &opt.seconds},
+		{"--hide-umip", NULL, &opt.hide_umip},
 	};
 
 	for (size_t i = 0; i < sizeof(simple) / sizeof(*simple); i++) {

@@ -23,7 +23,8 @@
 #define SMBASE	     0x30000
 #define RSDP_AT	     0xe0000
 #define RSDP_BYTES   20
-#define SMM_BYTES    0x10000 /* from SMBASE: the handler and the saved state */
+#define SMBASE_STEP  0x1000 /* each CPU has its own, as firmware makes it */
+#define SMM_BYTES    (0x10000 + (LAB_CPUS - 1) * SMBASE_STEP) /* handlers, saved states */
 
 /* What L0's userspace or kernel does to a CPU while it runs. */
 enum disturbance { NOTHING, GET_SREGS, SET_SREGS, SET_SREGS2, SYNC_SREGS, SMI, DISTURBANCES };
@@ -34,8 +35,9 @@ struct options {
 	enum disturbance disturbance;
 	bool at_serial; /* when L1 or L2 writes to the serial port, in place of the trigger port */
 	int32_t target; /* the CPU that is disturbed; -1: the one that writes to the port */
-	uint32_t timer_us; /* disturb each CPU so often as well; 0: not */
-	uint32_t seconds;  /* of the machine's time, then it is stopped */
+	uint32_t timer_us;  /* disturb each CPU so often as well; 0: not */
+	uint32_t hide_umip; /* 1: CPUID does not tell of UMIP, which KVM only emulates in part */
+	uint32_t seconds;   /* of the machine's time, then it is stopped */
 };
 
 struct cpu {

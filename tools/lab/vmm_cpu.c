@@ -29,6 +29,8 @@
 #define CODE		0xb
 #define DATA		0x3
 #define CPUID_X2APIC	(1u << 21) /* leaf 1, ECX */
+#define MSR_SMBASE	0x9e
+#define CPUID_UMIP	(1u << 2)  /* leaf 7, ECX */
 #define CPUID_GUEST	(1u << 31) /* leaf 1, ECX: under a hypervisor */
 
 static uint8_t uart[UART_BYTES];
@@ -44,6 +46,8 @@ static void set_cpuid(struct cpu *c)
 			e->ebx = (e->ebx & 0x00ffffff) | c->index << 24;
 			e->ecx |= CPUID_GUEST | CPUID_X2APIC;
 		}
+		if (e->function == 7 && e->index == 0 && opt.hide_umip)
+			e->ecx &= ~CPUID_UMIP;
 		if (e->function == 0xb || e->function == 0x1f)
 			e->edx = c->index;
 	}
@@ -76,6 +80,18 @@ static void set_first_state(struct cpu *c)
 	need_ioctl(c->fd, KVM_SET_REGS, &regs, "KVM_SET_REGS");
 }
 
+static void set_smbase(struct cpu *c)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} m = {.head.nmsrs = 1,
+	       .entry = {.index = MSR_SMBASE, .data = SMBASE + c->index * SMBASE_STEP}};
+
+	if (need_ioctl(c->fd, KVM_SET_MSRS, &m, "KVM_SET_MSRS") != 1)
+		die("KVM has no SMBASE");
+}
+
 void cpu_make(uint32_t i)
 {
 	struct cpu *c = &vm.cpu[i];
@@ -87,6 +103,7 @@ void cpu_make(uint32_t i)
 	if (c->run == MAP_FAILED)
 		die("kvm_run");
 	set_cpuid(c);
+	set_smbase(c);
 	if (i == 0)
 		set_first_state(c);
 }

@@ -178,6 +178,8 @@ void load(void)
 		multiboot2();
 	}
 	/* RSM is all that the SMI handler does */
-	vm.mem[SMBASE + 0x8000] = 0x0f;
-	vm.mem[SMBASE + 0x8001] = 0xaa;
+	for (uint32_t i = 0; i < LAB_CPUS; i++) {
+		vm.mem[SMBASE + i * SMBASE_STEP + 0x8000] = 0x0f;
+		vm.mem[SMBASE + i * SMBASE_STEP + 0x8001] = 0xaa;
+	}
 }
