@@ -14,7 +14,7 @@ usage() {
 		Boots Debian's unmodified kernel with its own KVM (nested=1) in Bochs, as L0. On it a small monitor runs
 		Lamina, as L1, whose guest (L2) does what Windows XP does to set CR4.PSE, and compares each read of CR0
 		and CR4 with what is due, while L0 disturbs it, or does not. Prints what came of it as a table, and
-		writes it as lines of NAME=VALUE to build/lab/VMM/results. doc/lab.md says what each variant shows.
+		writes it as lines of NAME=VALUE to build/lab/VMM-FORM/results. doc/lab.md says what each variant shows.
 
 		--short (as if not said): the variants with exact counts, about a minute. --long: those by the clock too,
 		and the test kernel's groups level1 and storm as L1, about five minutes. --rounds N: of the exact ones
@@ -107,7 +107,7 @@ kernel_runs() {
 	done
 }
 
-work=$build/lab/$vmm
+work=$build/lab/$vmm-$form
 mkdir -p "$work"
 {
 	variant_runs

@@ -113,6 +113,9 @@ if uses verdict; then
 	run_make BUILD=build/inject INJECT=1 all
 fi
 
+# once, before they run side by side
+case "$names " in *' lab-'*) run_make lab testkernel build/console ;; esac
+
 # shellcheck disable=SC2086 # a list of names
 stage "$(echo $names | wc -w) tests, $(nproc) at a time"
 cd "$top"

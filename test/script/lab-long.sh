@@ -2,7 +2,7 @@
 # shellcheck shell=sh disable=SC2154 # sourced by test/boot/run-case
 # The long form of the laboratory: by the clock, and the test kernel as L1.
 
-results=$build/lab/own/results
+results=$build/lab/own-long/results
 
 # long_as_due PATTERN N: as as_due in lab.sh
 long_as_due() {

@@ -2,8 +2,8 @@
 # shellcheck shell=sh disable=SC2154 # sourced by test/boot/run-case
 # The short form of the laboratory: a real KVM under Lamina, with exact counts.
 
-results=$build/lab/own/results
-console=$build/lab/own/serial.txt
+results=$build/lab/own-short/results
+console=$build/lab/own-short/serial.txt
 
 # as_due PATTERN N: N variants have such a name, and all of them came out as due
 as_due() {

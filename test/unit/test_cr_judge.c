@@ -98,6 +98,7 @@ static void test_show(void **state)
 	machine.opt.quirk = OPT_QUIRK_SHOW;
 	cr_init();
 	cr_reset(v, CR0_PE | CR0_ET, 0);
+	assert_int_equal(guest_cr(v, CRM_CR4), CR4_VMXE);
 	for (u32 n = 0; n < 4; n++) {
 		u64 write = n & 1 ? CR4_VMXE : 0;
 
