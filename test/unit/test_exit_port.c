@@ -6,6 +6,7 @@
 #include "core/page.h"
 #include "core/port.h"
 #include "core/serial.h"
+#include "core/trace.h"
 #include "hv/hypapp.h"
 #include "x86/insn.h"
 
@@ -27,6 +28,11 @@ void say(const char *f, ...)
 void say_line(const char *line)
 {
 	(void)line;
+}
+
+void trace_out(emit_fn emit)
+{
+	(void)emit;
 }
 
 u64 page_used(void)
