@@ -155,38 +155,38 @@ void trace_out(emit_fn emit)
 {
 	for (u32 i = 0; machine.opt.trace_out && machine.opt.trace && i < cpu_count; i++) {
 		const struct trace_ring *t = pcpus[i]->trace;
-		struct trace_header head = t->head;
-		u64 at = oldest(t, head.next);
+		u64 next = t->head.next;
 		struct trace_record r;
 
-		head.count = (u32)((head.next - at) / TRACE_RECORD_SIZE);
-		emit_text(&head.magic, emit);
-		for (; at < head.next; at += TRACE_RECORD_SIZE)
+		emit_text(&t->head.magic, emit);
+		for (u64 at = oldest(t, next); at < next; at += TRACE_RECORD_SIZE)
 			if (copy(t, at, &r))
 				emit_text((const u64 *)&r, emit);
 	}
 }
 
+/* The header is never put together on the stack: who looks for one in memory would find it there.
+ */
 enum exit_answer trace_hypercall(struct vcpu *v)
 {
 	u64 to = gmem_code_mode(v) == INSN_64 ? v->gpr[GPR_RDX] : (u32)v->gpr[GPR_RDX];
 	bool ok = (u32)v->gpr[GPR_RBX] < cpu_count;
 	const struct trace_ring *t = pcpus[ok ? v->gpr[GPR_RBX] & 0xff : 0]->trace;
-	struct trace_header head = t->head;
-	u64 at = head.next - (u32)((u32)head.next - (u32)v->gpr[GPR_RCX]);
+	u64 next = t->head.next, at = next - (u32)((u32)next - (u32)v->gpr[GPR_RCX]);
 	u32 most = (u32)v->gpr[GPR_RSI] < TRACE_COPY_MAX ? (u32)v->gpr[GPR_RSI] : TRACE_COPY_MAX;
 	struct trace_record r;
+	u32 n = 0;
 
-	if (at > head.next || at < oldest(t, head.next))
-		at = oldest(t, head.next);
-	ok = ok && head.magic;
-	for (head.count = 0; ok && at < head.next && head.count < most; at += sizeof(r))
+	if (at > next || at < oldest(t, next))
+		at = oldest(t, next);
+	ok = ok && t->head.magic && gmem_write(v, to, &t->head, sizeof(r)) == sizeof(r);
+	for (; ok && at < next && n < most; at += sizeof(r))
 		if (copy(t, at, &r))
-			ok = gmem_write(v, to + ++head.count * sizeof(r), &r, sizeof(r)) ==
-			     sizeof(r);
-	ok = ok && gmem_write(v, to, &head, sizeof(head)) == sizeof(head);
+			ok = gmem_write(v, to + ++n * sizeof(r), &r, sizeof(r)) == sizeof(r);
+	if (ok)
+		gmem_write(v, to + offsetof(struct trace_header, count), &n, sizeof(n));
 	v->gpr[GPR_RAX] = ok ? 0 : HC_ERANGE;
-	v->gpr[GPR_RBX] = head.count;
+	v->gpr[GPR_RBX] = n;
 	v->gpr[GPR_RCX] = (u32)at;
 	return EXIT_ADVANCE;
 }

@@ -32,7 +32,7 @@ on_terminal() {
 	script -qec "$staged" /dev/null | grep -q "$(printf '\033')"
 }
 
-for command in $(sed -n 's/^run | \(.*\))$/run \1/p' "$top/lamina" | tr -d '|') 'test mutants' 'test cr' 'test guests'; do
+for command in $(sed -n 's/^run | \(.*\))$/run \1/p' "$top/lamina" | tr -d '|') 'test mutants' 'test cr' 'test guests' 'trace show' 'trace convert' 'trace plot'; do
 	commands="${commands:+$commands, }$command"
 	# shellcheck disable=SC2086 # two words
 	ok "$command --help" helps $command
@@ -62,5 +62,10 @@ ok 'iso without a file' refuses 'no file' iso
 ok 'iso with two' refuses 'one file' iso a b
 ok 'iso where nothing can be written' refuses /no/such iso /no/such/file
 ok 'install below no folder' refuses /no/such install --root /no/such
+ok 'trace show without a file' refuses 'no file' trace show
+ok 'trace show without such a file' refuses /no/such trace show /no/such
+ok 'trace convert to banana' refuses banana trace convert --to banana a b
+ok 'trace convert without a place to write' refuses 'no file to write' trace convert --to ctf a
+ok 'trace plot --khz banana' refuses banana trace plot --khz banana a
 ok 'no colour where there is no terminal' plain
 ok 'colour where there is one' on_terminal

@@ -124,6 +124,7 @@ static void test_records(void **state)
 	assert_int_equal(TRACE_SUB(r[2].what), TRACE_CR_UNEXPECTED | CR_MOV_TO);
 	assert_int_equal(TRACE_COUNT(r[0].what), 5);
 	assert_int_equal(r[0].value[1], 0x2000);
+	assert_int_equal(r[0].value[2], 0x10);
 	assert_int_equal(r[0].value[3], 0x20);
 	assert_int_equal(TRACE_KIND(r[1].what), TRACE_HYPAPP);
 	assert_int_equal(TRACE_SUB(r[1].what), TRACE_GDB);
@@ -193,7 +194,7 @@ static void test_text(void **state)
 	assert_int_equal(lines, 1 + 2 + 1 + 3);
 	assert_int_equal(
 		strncmp(text[0],
-			"trace 314543617274614c 0000000200400001 0000000000000000 0000000000000080 ",
+			"trace 314543617274614c 0000000400400001 0000000000000000 0000000000000080 ",
 			74),
 		0);
 	assert_true(strlen(text[0]) > 6 + 8 * 17);
