@@ -77,13 +77,13 @@ ok 'the last exit is the shutdown' shown "$work/panic.txt" 1 ' cpu0 .* SHUTDOWN 
 
 # --- what other tools make of it
 ok 'perfetto' tell 0 perfetto "$work/serial" "$work/serial.perfetto"
-protoc --proto_path="$top/test/trace" --decode=Trace "$top/test/trace/perfetto.proto" <"$work/serial.perfetto" >"$work/perfetto.txt"
+protoc --proto_path="$top/test/trace" --decode=Trace "$top/test/trace/perfetto.proto" <"$work/serial.perfetto" >"$work/perfetto.txt" || :
 ok 'protoc knows all its fields' [ "$(grep -Ec '^ *[0-9]+[: ]' "$work/perfetto.txt")" -eq 0 ]
 ok 'and finds each record' [ "$(grep -c 'type: TYPE_INSTANT' "$work/perfetto.txt")" -eq "$serial_records" ]
 ok 'and a track for each CPU' [ "$(grep -c '^  track_descriptor' "$work/perfetto.txt")" -eq 2 ]
 rm -rf "$work/ctf"
 ok 'CTF' tell 0 ctf "$work/serial" "$work/ctf"
-babeltrace2 "$work/ctf" >"$work/ctf.txt" 2>"$work/ctf.err"
+babeltrace2 "$work/ctf" >"$work/ctf.txt" 2>"$work/ctf.err" || :
 ok 'babeltrace2 reads it without a word' [ ! -s "$work/ctf.err" ]
 ok 'and finds each record' [ "$(wc -l <"$work/ctf.txt")" -eq "$serial_records" ]
 ok 'and the numbers of hypercalls' shown "$work/ctf.txt" 10 'what = \( "HYPERCALL" : container = 15 \).* about = 0x4C4D0007'
