@@ -28,7 +28,6 @@ struct machine {
 };
 
 extern struct machine machine;
-extern const struct backend *backend;
 
 /* Picks the backend of this CPU. */
 err_t backend_choose(void);

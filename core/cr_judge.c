@@ -8,7 +8,7 @@
 #include "core/cr.h"
 
 #include "core/core.h"
-#include "core/gmem.h"
+#include "hv/gmem.h"
 #include "core/probe.h"
 #include "core/serial.h"
 #include "core/trace.h"

@@ -105,5 +105,5 @@ bool exit_dispatch(struct vcpu *v, const struct exit *x)
 			a = (*h)->on_exit(v, x);
 	if (a == EXIT_PASS)
 		a = handler[x->kind](v, x);
-	return a == EXIT_ADVANCE;
+	return v->entry_hook ? hypapp_entry(v, x, a) : a == EXIT_ADVANCE;
 }

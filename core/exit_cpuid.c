@@ -2,7 +2,7 @@
 /* CPUID: the machine's own answers, less what the guest cannot have (Intel SDM vol. 2A, CPUID). */
 #include "core/core.h"
 #include "core/exit_handlers.h"
-#include "core/gmem.h"
+#include "hv/gmem.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/insn.h"

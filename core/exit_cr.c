@@ -4,7 +4,7 @@
 
 #include "core/core.h"
 #include "core/exit_handlers.h"
-#include "core/gmem.h"
+#include "hv/gmem.h"
 #include "x86/cpuid.h"
 #include "x86/insn.h"
 #include "x86/msr.h"

@@ -6,7 +6,7 @@
 #include "core/apic.h"
 #include "core/core.h"
 #include "core/exit_handlers.h"
-#include "core/gmem.h"
+#include "hv/gmem.h"
 #include "core/page.h"
 #include "core/panic.h"
 #include "core/sipi.h"

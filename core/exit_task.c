@@ -7,7 +7,7 @@
 #include "core/core.h"
 #include "core/cr.h"
 #include "core/exit_handlers.h"
-#include "core/gmem.h"
+#include "hv/gmem.h"
 #include "x86/cr.h"
 #include "x86/rflags.h"
 #include "x86/seg.h"

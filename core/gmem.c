@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/gmem.h"
+#include "hv/gmem.h"
 
 #include "core/core.h"
 #include "core/page.h"
@@ -26,6 +26,15 @@ bool gmem_read_phys(u64 gpa, void *out, size_t n)
 	if (!p || is_ours(gpa, n) || !is_memory(gpa, n))
 		return false;
 	memcpy(out, p, n);
+	return true;
+}
+
+bool gmem_write_phys(u64 gpa, const void *in, size_t n)
+{
+	if (!phys_map(gpa, n) || is_ours(gpa, n) || !is_memory(gpa, n) ||
+	    align_down(gpa, PAGE_SIZE) == machine.low_base)
+		return false;
+	memcpy(phys_ptr(gpa), in, n);
 	return true;
 }
 
@@ -143,10 +152,8 @@ size_t gmem_write(struct vcpu *v, u64 linear, const void *in, size_t n)
 
 	for (; done < n; done += chunk) {
 		chunk = chunk_at(v, linear + done, n - done, &gpa);
-		if (!chunk || !phys_map(gpa, chunk) || is_ours(gpa, chunk) ||
-		    !is_memory(gpa, chunk) || align_down(gpa, PAGE_SIZE) == machine.low_base)
+		if (!chunk || !gmem_write_phys(gpa, (const u8 *)in + done, chunk))
 			break;
-		memcpy(phys_ptr(gpa), (const u8 *)in + done, chunk);
 	}
 	return done;
 }

@@ -185,6 +185,7 @@ _Noreturn static void main_moved(void)
 	probe_run(&pcpus[0]->vcpu);
 	cr_judge_start();
 	boot_guest_virtual(&pcpus[0]->vcpu);
+	hypapp_started(&pcpus[0]->vcpu);
 	virtualize_run(pcpus[0]);
 }
 

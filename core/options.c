@@ -7,21 +7,23 @@
 
 struct option {
 	const char *name, *def, *allowed;
-	bool is_cr; /* a CR_OPTION of register `cr`, else a word at `offset` of struct options */
-	u32 cr;
+	enum { OPTION_WORD, OPTION_CR, OPTION_HYPAPP } kind;
+	u32 cr; /* OPTION_CR: the register; OPTION_WORD: a word at `offset` of struct options */
 	size_t offset;
 };
 
 static const struct option table[] = {
 #define OPTION(name, def, allowed, help) \
-	{#name, def, allowed, false, 0, offsetof(struct options, name)},
-#define CR_OPTION(cr, name, def, allowed, help) {name, def, allowed, true, cr, 0},
+	{#name, def, allowed, OPTION_WORD, 0, offsetof(struct options, name)},
+#define CR_OPTION(cr, name, def, allowed, help)		{name, def, allowed, OPTION_CR, cr, 0},
+#define HYPAPP_OPTION(hypapp, name, def, allowed, help) {name, def, allowed, OPTION_HYPAPP, 0, 0},
 #include "core/options.def"
 };
 
 static const char names[] =
-#define OPTION(name, def, allowed, help)	" " #name
-#define CR_OPTION(cr, name, def, allowed, help) " " name
+#define OPTION(name, def, allowed, help)		" " #name
+#define CR_OPTION(cr, name, def, allowed, help)		" " name
+#define HYPAPP_OPTION(hypapp, name, def, allowed, help) " " name
 #include "core/options.def"
 	;
 
@@ -73,7 +75,9 @@ static bool set_value(const struct option *opt, struct word value, struct option
 	u32 *out = (u32 *)((u8 *)o + opt->offset);
 	const char *p = opt->allowed;
 
-	if (opt->is_cr)
+	if (opt->kind == OPTION_HYPAPP)
+		return true;
+	if (opt->kind == OPTION_CR)
 		return option_cr_own(opt->cr, value.s, value.len, o->cr_own[opt->cr]);
 	for (u32 position = 0;; position++) {
 		const char *bar = strchr(p, '|');

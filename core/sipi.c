@@ -10,6 +10,8 @@
 #include "core/revive.h"
 #include "core/slat.h"
 #include "core/trace.h"
+#include "core/world.h"
+#include "hv/hypapp.h"
 #include "lib/spinlock.h"
 #include "x86/apic.h"
 #include "x86/cpuid.h"
@@ -221,13 +223,14 @@ static void start(struct vcpu *v, u8 vector)
 	reset_sipi(v, vector);
 	p->sipi_vector = vector;
 	count_waiting(v, -1);
+	hypapp_started(v);
 }
 
-/* The requests that do not change the guest's state; a stop does not return. */
-static void serve(struct vcpu *v)
+void sipi_serve(struct vcpu *v, bool may_wait)
 {
 	struct pcpu *p = pcpu_of(v);
-	u32 mail = atomic_fetch_and(&p->pub.mail, ~(u32)(MAIL_FLUSH | MAIL_REVIVE));
+	u32 take = MAIL_FLUSH | MAIL_REVIVE | MAIL_CALL | (may_wait ? MAIL_STILL : 0);
+	u32 mail = atomic_fetch_and(&p->pub.mail, ~take);
 
 	if (mail & MAIL_STOP) {
 		backend->disable(v);
@@ -241,10 +244,11 @@ static void serve(struct vcpu *v)
 	}
 	if (mail & MAIL_REVIVE)
 		revive_others();
+	if (mail & take & (MAIL_CALL | MAIL_STILL))
+		world_mail(v, mail & take);
 }
 
-/* All other CPUs forget their second-level translations before this returns. */
-static void flush_others(struct vcpu *v)
+void sipi_flush_others(struct vcpu *v)
 {
 	u32 seen[MAX_CPUS];
 
@@ -255,8 +259,9 @@ static void flush_others(struct vcpu *v)
 	}
 	for (u32 i = 0; i < cpu_count; i++) {
 		while (pcpus[i] != pcpu_of(v) && atomic_load(&pcpus[i]->pub.up) &&
+		       !atomic_load(&pcpus[i]->pub.asleep) &&
 		       atomic_load(&pcpus[i]->pub.flushed) == seen[i]) {
-			serve(v); /* the other may be waiting for us */
+			sipi_serve(v, false); /* the other may be waiting for us */
 			cpu_pause();
 		}
 	}
@@ -276,8 +281,8 @@ static void wait_sipi(struct vcpu *v)
 			held = 0;
 			continue;
 		}
-		if (mail & (MAIL_FLUSH | MAIL_REVIVE | MAIL_STOP))
-			serve(v);
+		if (mail & (MAIL_FLUSH | MAIL_REVIVE | MAIL_STOP | MAIL_CALL | MAIL_STILL))
+			sipi_serve(v, true);
 		if (mail & MAIL_SIPI) {
 			u32 none = mail & ~(u32)(MAIL_SIPI | MAIL_WAIT_SIPI);
 
@@ -309,7 +314,7 @@ static void take_init(struct vcpu *v)
 	reset_init(v);
 	if (count_waiting(v, 1)) {
 		backend->tlb_flush(v, true);
-		flush_others(v);
+		sipi_flush_others(v);
 	}
 	wait_sipi(v);
 }
@@ -320,7 +325,7 @@ bool sipi_check_mail(struct vcpu *v)
 	u32 mail = atomic_load(&p->pub.mail);
 	bool replaced = false;
 
-	serve(v);
+	sipi_serve(v, true);
 	if (mail & MAIL_INIT) {
 		take_init(v);
 		replaced = true;
@@ -335,10 +340,12 @@ void sipi_wait_first(struct vcpu *v)
 	atomic_store(&pcpu_of(v)->pub.up, 1);
 	probe_run(v);
 	reset_init(v);
-	if (machine.sipi_icr)
+	if (machine.sipi_icr) {
 		wait_sipi(v);
-	else
-		backend->state_set(v, REG_ACTIVITY, ACTIVITY_WAIT_SIPI);
+		return;
+	}
+	backend->state_set(v, REG_ACTIVITY, ACTIVITY_WAIT_SIPI);
+	atomic_store(&pcpu_of(v)->pub.asleep, 1);
 }
 
 /* --- exits --- */
@@ -379,7 +386,7 @@ enum exit_answer exit_init(struct vcpu *v, const struct exit *x)
 	if (sipi.init_pends) { /* come back by a real SIPI, and wait for the guest's */
 		atomic_fetch_or(&p->pub.mail, MAIL_WAIT_SIPI);
 		if (count_waiting(v, 1))
-			flush_others(v);
+			sipi_flush_others(v);
 	}
 	if (sipi.init_pends || init_is_stale(v, x))
 		revive_self(v);
@@ -390,6 +397,7 @@ enum exit_answer exit_init(struct vcpu *v, const struct exit *x)
 	}
 	reset_init(v);
 	backend->state_set(v, REG_ACTIVITY, ACTIVITY_WAIT_SIPI);
+	atomic_store(&p->pub.asleep, 1);
 	return EXIT_RETRY;
 }
 
@@ -399,6 +407,9 @@ enum exit_answer exit_sipi(struct vcpu *v, const struct exit *x)
 
 	p->sipi_vector = (u8)x->vector;
 	reset_sipi(v, p->sipi_vector);
+	atomic_store(&p->pub.asleep, 0);
+	sipi_serve(v, true); /* nobody has waited for it */
+	hypapp_started(v);
 	return EXIT_RETRY;
 }
 
@@ -415,4 +426,5 @@ void sipi_resume(struct vcpu *v)
 	atomic_store(&p->pub.kick, 0);
 	atomic_store(&p->pub.up, 1);
 	sipi_check_mail(v);
+	hypapp_started(v);
 }

@@ -44,6 +44,13 @@ enum exit_answer sipi_write_x2icr(struct vcpu *v, u64 value);
  * guest's state was replaced, RIP must not be moved. */
 bool sipi_check_mail(struct vcpu *v);
 
+/* Do what others ask that does not change the guest's state; to stand still for another CPU only if
+ * may_wait. A stop does not return. */
+void sipi_serve(struct vcpu *v, bool may_wait);
+
+/* All other CPUs forget their second-level translations before this returns. */
+void sipi_flush_others(struct vcpu *v);
+
 /* A CPU that is back from core/revive.c: go on where its last SIPI sent it. */
 void sipi_resume(struct vcpu *v);
 

@@ -1,41 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/slat.h"
+#include "core/slat_tables.h"
 
 #include "core/page.h"
-#include "core/this_cpu.h"
-#include "lib/spinlock.h"
 #include "lib/string.h"
-#include "x86/paging.h"
 
-#define RWX (SLAT_READ | SLAT_WRITE | SLAT_EXEC)
-
-static struct {
-	const struct slat_format *f;
-	struct mtrr_state mtrr;
-	struct spinlock lock;
-	u64 *root;
-	u32 phys_bits;
-	u64 hidden_base, hidden_size;
-	u64 trapped[SLAT_TRAPS]; /* pages whose writes exit */
-	u32 traps;		 /* so many of them */
-	u64 read_only;		 /* another, for good */
-	void *decoy;
-} slat;
-
-static void lock(void)
-{
-	spin_lock(&slat.lock, this_cpu());
-}
-
-static u64 span(u32 level)
-{
-	return BIT(12 + 9 * (level - 1));
-}
-
-static bool overlaps(u64 base, u64 size, u64 other, u64 other_size)
-{
-	return other_size && base < other + other_size && other < base + size;
-}
+struct slat_tables slat;
 
 /* Is a page in [base, base + size) trapped? */
 static bool any_trapped(u64 base, u64 size)
@@ -57,7 +26,8 @@ static bool leaf_fits(u64 base, u32 level)
 		return false;
 	return !overlaps(base, size, slat.hidden_base, slat.hidden_size) &&
 	       !any_trapped(base, size) &&
-	       !overlaps(base, size, slat.read_only, slat.read_only ? PAGE_SIZE : 0);
+	       !overlaps(base, size, slat.read_only, slat.read_only ? PAGE_SIZE : 0) &&
+	       !slat_refused_in(base, size);
 }
 
 static u64 leaf(u64 base, u32 level, u8 type)
@@ -68,22 +38,11 @@ static u64 leaf(u64 base, u32 level, u8 type)
 		perms = 0;
 	else if (level == 1 && (any_trapped(base, PAGE_SIZE) || (base && base == slat.read_only)))
 		perms = SLAT_READ | SLAT_EXEC;
+	if (level == 1)
+		perms &= ~slat_refused_in(base, PAGE_SIZE);
+	if (!(perms & SLAT_READ)) /* neither vendor has pages that can only be written */
+		perms = 0;
 	return slat.f->leaf(HPA(base), perms, type, level);
-}
-
-static u64 table(const void *lower)
-{
-	return page_hpa(lower).v | RWX;
-}
-
-static bool is_table(u64 entry, u32 level)
-{
-	return level > 1 && (entry & RWX) && !(entry & PTE_PS);
-}
-
-static u64 *lower(u64 entry)
-{
-	return phys_ptr(entry & PTE_ADDR);
 }
 
 static bool sync(u64 *entry, u64 base, u32 level, const u8 *known);
@@ -143,7 +102,7 @@ static u64 *gib_entry(u64 gpa)
 	return &lower(*e)[gpa / PAGE_1G % 512];
 }
 
-static bool sync_gib(u64 gpa)
+bool slat_sync(u64 gpa)
 {
 	u64 *e = gib_entry(gpa);
 
@@ -164,7 +123,7 @@ err_t slat_init(const struct slat_format *f, const struct mtrr_state *mtrr, u64 
 		return "too little memory for the second-level page tables";
 	memset(slat.decoy, 0xff, PAGE_SIZE);
 	for (u64 gpa = 0; gpa < top; gpa += PAGE_1G)
-		if (!sync_gib(gpa))
+		if (!slat_sync(gpa))
 			return "too little memory for the second-level page tables";
 	return OK;
 }
@@ -178,7 +137,7 @@ err_t slat_hide(u64 base, u64 size)
 {
 	slat.hidden_base = base;
 	slat.hidden_size = size;
-	return sync_gib(base) && sync_gib(base + size - 1)
+	return slat_sync(base) && slat_sync(base + size - 1)
 		       ? OK
 		       : "too little memory for the second-level page tables";
 }
@@ -186,13 +145,7 @@ err_t slat_hide(u64 base, u64 size)
 err_t slat_write_protect(u64 base)
 {
 	slat.read_only = base;
-	return sync_gib(base) ? OK : "too little memory for the second-level page tables";
-}
-
-/* Only addresses below the tables' four levels exist. */
-static bool in_reach(u64 gpa)
-{
-	return gpa < BIT(slat.phys_bits < 48 ? slat.phys_bits : 48);
+	return slat_sync(base) ? OK : "too little memory for the second-level page tables";
 }
 
 bool slat_map_missing(u64 gpa)
@@ -202,7 +155,7 @@ bool slat_map_missing(u64 gpa)
 	if (!in_reach(gpa))
 		return false;
 	lock();
-	ok = sync_gib(gpa);
+	ok = slat_sync(gpa);
 	spin_unlock(&slat.lock);
 	return ok;
 }
@@ -239,7 +192,7 @@ static void sync_page(u64 gpa)
 	u64 *e = page_entry(gpa);
 
 	if (!e || !sync(e, gpa, 1, NULL))
-		sync_gib(gpa);
+		slat_sync(gpa);
 }
 
 void slat_trap_writes(u64 base, bool on)

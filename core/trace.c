@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/trace.h"
 
-#include "core/gmem.h"
+#include "hv/gmem.h"
 #include "core/page.h"
 #include "hv/hypapp.h"
 #include "hv/hypercall.h"

@@ -3,8 +3,10 @@
 #include "hv/hypapp.h"
 
 extern const struct hypapp stats_hypapp;
+extern const struct hypapp gdb_hypapp;
 
 const struct hypapp *const hypapp_list[] = {
 	&stats_hypapp,
+	&gdb_hypapp,
 	NULL,
 };

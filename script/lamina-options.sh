@@ -14,7 +14,7 @@ case ${1:-} in
 *) die "options: takes no '$1'" ;;
 esac
 # OPTION(name, "default", "words", "help") and CR_OPTION(register, "name", "default", "words", "help")
-sed -n -e 's/^CR_OPTION([^,]*, "\([^"]*\)"/OPTION(\1/' \
+sed -n -e 's/^\(CR\|HYPAPP\)_OPTION([^,]*, "\([^"]*\)"/OPTION(\2/' \
 	-e 's/^OPTION(\([^,]*\), "\([^"]*\)", "\([^"]*\)", "\(.*\)")$/\1=\3\t\2\t\4/p' "$top/core/options.def" |
 	awk -F '\t' 'BEGIN { printf "%-30s %-8s %s\n", "option", "default", "" }
 		{ printf "%-30s %-8s %s\n", $1, $2, $3 }'

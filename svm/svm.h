@@ -131,6 +131,7 @@ struct svm_vcpu {
 	u64 efer;	 /* as the guest has it, where LME is kept from the hardware */
 	u32 nmis;	 /* NMIs that wait for the guest to be able to take them: 0 to 2 */
 	bool nmi_masked; /* the guest is in its NMI handler */
+	u32 exceptions;	 /* what exits besides what trap_events asks for */
 	bool stepping;	 /* over the IRET that ends it */
 	bool guest_tf;	 /* TF of the guest at that IRET */
 	u64 kept[SVM_KEPT];

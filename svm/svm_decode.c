@@ -2,7 +2,7 @@
 /* From the VMCB to struct exit (AMD APM vol. 2, appendix C; 15.8 to 15.13 and 15.25.6). */
 #include "svm/svm.h"
 
-#include "core/gmem.h"
+#include "hv/gmem.h"
 #include "hv/exit.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
@@ -119,7 +119,11 @@ static bool is_svm_insn(struct vcpu *v, u64 rip)
 
 static void decode_exception(struct vcpu *v, struct exit *x, u32 vector)
 {
-	x->exception = (struct exit_exception){vector, (u32)vmcb_read(v, VMCB_EXITINFO1)};
+	x->exception = (struct exit_exception){
+		.vector = vector,
+		.error = (u32)vmcb_read(v, VMCB_EXITINFO1),
+		.info = vmcb_read(v, vector == VECTOR_DB ? VMCB_DR6 : VMCB_EXITINFO2),
+	};
 	if (vector == VECTOR_SX) { /* an INIT, which is gone now (AMD APM vol. 2, 15.28) */
 		x->kind = EXIT_INIT;
 	} else if (vector == VECTOR_DB && svm_event_stepped(v)) {

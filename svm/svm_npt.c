@@ -19,7 +19,12 @@ static u64 npt_leaf(hpa_t pa, u32 perms, u8 memtype, u32 level)
 	       (pat & 4 ? (level > 1 ? PTE_PAT_LARGE : PTE_PAT) : 0);
 }
 
-struct slat_format npt_format = {.leaf = npt_leaf};
+static u64 npt_no_exec(u64 entry)
+{
+	return svm_caps.nx ? entry | PTE_NX : entry;
+}
+
+struct slat_format npt_format = {.leaf = npt_leaf, .no_exec = npt_no_exec};
 
 void svm_slat_root(struct vcpu *v, hpa_t root)
 {

@@ -58,7 +58,8 @@ static void setup_controls(struct vcpu *v)
 	u32 df = svm_caps.tcg ? 1u << VECTOR_TS | 1u << VECTOR_NP | 1u << VECTOR_SS : 0;
 
 	/* #GP: the instructions of AMD-V at CPL 3; #SX: a redirected INIT */
-	vmcb_write(v, VMCB_EXC_INTERCEPTS, 1u << VECTOR_GP | 1u << VECTOR_SX | df);
+	svm_of(v)->exceptions = 1u << VECTOR_GP | 1u << VECTOR_SX | df;
+	vmcb_write(v, VMCB_EXC_INTERCEPTS, svm_of(v)->exceptions);
 	vmcb_write(v, VMCB_INTERCEPTS1, EXITS1 | (svm_caps.bochs ? INTERCEPT(SVM_INIT) : 0));
 	vmcb_write(v, VMCB_INTERCEPTS2, EXITS2);
 	vmcb_write(v, VMCB_MSRPM, svm_msr_bitmap().v);

@@ -3,7 +3,7 @@
 #include "svm/svm.h"
 
 #include "core/event.h"
-#include "core/gmem.h"
+#include "hv/gmem.h"
 #include "hv/assert.h"
 #include "x86/cr.h"
 #include "x86/insn.h"
@@ -30,6 +30,7 @@ static const u32 field_of[REG_SEG0] = {
 	[REG_GDTR_LIMIT] = VMCB_GDTR_LIMIT,
 	[REG_IDTR_BASE] = VMCB_IDTR_BASE,
 	[REG_IDTR_LIMIT] = VMCB_IDTR_LIMIT,
+	[REG_FMASK] = VMCB_SFMASK,
 	[REG_SYSENTER_CS] = VMCB_SYSENTER_CS,
 	[REG_SYSENTER_ESP] = VMCB_SYSENTER_ESP,
 	[REG_SYSENTER_EIP] = VMCB_SYSENTER_EIP,

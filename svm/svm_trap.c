@@ -4,6 +4,7 @@
 
 #include "core/page.h"
 #include "hv/assert.h"
+#include "x86/vector.h"
 
 #define MSR_MAP_PAGES 2
 #define IO_MAP_PAGES  3
@@ -28,6 +29,16 @@ hpa_t svm_msr_bitmap(void)
 hpa_t svm_io_bitmap(void)
 {
 	return page_hpa(io_bitmap);
+}
+
+void svm_trap_events(struct vcpu *v, u32 exceptions, bool interrupts)
+{
+	struct svm_vcpu *m = svm_of(v);
+	u64 exits1 = vmcb_read(v, VMCB_INTERCEPTS1) & ~(u64)INTERCEPT(SVM_INTR);
+
+	vmcb_write(v, VMCB_EXC_INTERCEPTS,
+		   exceptions | m->exceptions | (m->stepping ? 1u << VECTOR_DB : 0));
+	vmcb_write(v, VMCB_INTERCEPTS1, exits1 | (interrupts ? INTERCEPT(SVM_INTR) : 0));
 }
 
 /* Two bits an MSR, read and write, for three ranges of 2000h. */

@@ -14,6 +14,7 @@ enum vmcs_field {
 #undef VMCS_FIELD
 };
 
+#define PIN_INTR_EXITING BIT(0)
 #define PIN_NMI_EXITING	 BIT(3)
 #define PIN_VIRTUAL_NMIS BIT(5)
 

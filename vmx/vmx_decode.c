@@ -95,7 +95,8 @@ static void decode_exception(struct vcpu *v, struct exit *x)
 	}
 	undo_iret(info & INTR_INFO_NMI_UNBLOCK);
 	x->exception =
-		(struct exit_exception){INTR_INFO_VECTOR(info), (u32)vmread(VMCS_EXIT_INTR_ERROR)};
+		(struct exit_exception){INTR_INFO_VECTOR(info), (u32)vmread(VMCS_EXIT_INTR_ERROR),
+					vmread(VMCS_EXIT_QUALIFICATION)};
 }
 
 /* The event whose gate led here is delivered by the switch. */

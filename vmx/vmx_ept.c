@@ -15,7 +15,12 @@ static u64 ept_leaf(hpa_t pa, u32 perms, u8 memtype, u32 level)
 	return pa.v | perms | EPT_TYPE(memtype) | (level > 1 ? EPT_LEAF_LARGE : 0);
 }
 
-struct slat_format ept_format = {.leaf = ept_leaf};
+static u64 ept_no_exec(u64 entry)
+{
+	return entry & ~(u64)SLAT_EXEC;
+}
+
+struct slat_format ept_format = {.leaf = ept_leaf, .no_exec = ept_no_exec};
 
 void vmx_slat_root(struct vcpu *v, hpa_t root)
 {

@@ -3,7 +3,7 @@
 #include "vmx/vmx.h"
 
 #include "core/event.h"
-#include "core/gmem.h"
+#include "hv/gmem.h"
 #include "hv/assert.h"
 #include "x86/insn.h"
 #include "x86/msr.h"
@@ -63,6 +63,8 @@ u64 vmx_state_get(struct vcpu *v, enum cpu_reg r)
 		return read_cr2();
 	if (r == REG_DR6)
 		return read_dr6();
+	if (r == REG_FMASK)
+		return rdmsr(MSR_FMASK);
 	return vmread(field(r));
 }
 
@@ -75,6 +77,8 @@ void vmx_state_set(struct vcpu *v, enum cpu_reg r, u64 value)
 		write_cr2(value);
 	else if (r == REG_DR6)
 		write_dr6(value);
+	else if (r == REG_FMASK)
+		wrmsr(MSR_FMASK, value);
 	else
 		vmwrite(field(r), value);
 	if (r == REG_EFER) {

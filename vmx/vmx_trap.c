@@ -4,6 +4,7 @@
 
 #include "core/page.h"
 #include "hv/assert.h"
+#include "x86/insn.h"
 
 static u8 *msr_bitmap;
 static u8 *io_bitmap;
@@ -25,6 +26,15 @@ hpa_t vmx_msr_bitmap(void)
 hpa_t vmx_io_bitmap(u32 half)
 {
 	return page_hpa(io_bitmap + half * PAGE_SIZE);
+}
+
+void vmx_trap_events(struct vcpu *v, u32 exceptions, bool interrupts)
+{
+	u64 pin = vmread(VMCS_PIN_CONTROLS) & ~PIN_INTR_EXITING;
+
+	(void)v;
+	vmwrite(VMCS_EXCEPTION_BITMAP, exceptions);
+	vmwrite(VMCS_PIN_CONTROLS, pin | (interrupts ? PIN_INTR_EXITING : 0));
 }
 
 /* Reads in the first half, writes in the second; low MSRs, then those from C0000000h. */

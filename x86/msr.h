@@ -49,6 +49,7 @@
 #define MSR_X2APIC_ICR	       0x830
 #define MSR_XSS		       0xda0
 #define MSR_EFER	       0xc0000080
+#define MSR_FMASK	       0xc0000084
 #define MSR_FS_BASE	       0xc0000100
 #define MSR_GS_BASE	       0xc0000101
 

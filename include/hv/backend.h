@@ -38,4 +38,7 @@ struct backend {
 #undef BACKEND_OP
 };
 
+/* That of this machine's processor; set before any hypapp runs. */
+extern const struct backend *backend;
+
 #endif

@@ -52,6 +52,7 @@ struct exit_slat {
 struct exit_exception {
 	u32 vector;
 	u32 error; /* its error code, where it has one */
+	u64 info;  /* #PF: the address, not yet in CR2; #DB: bits as in DR6 */
 };
 
 enum task_source { TASK_CALL, TASK_IRET, TASK_JMP, TASK_GATE /* in the IDT */ };

@@ -47,6 +47,13 @@
  * no memory there. Of a position this is the low half. */
 #define HC_TRACE (HC_MAGIC | 7)
 
+/* Of the hypapp gdb: have the guest stop at the linear address EBX (low half), EDX (high half), on
+ * the CPU of index ECX or, HC_BREAK_ALL, on all; HC_BREAK_OFF in ECX besides: no longer -> EAX 0;
+ * EAX HC_ERANGE: no such CPU, too many, or not set. */
+#define HC_BREAK     (HC_MAGIC | 0x10)
+#define HC_BREAK_ALL 0xffffu
+#define HC_BREAK_OFF 0x80000000u
+
 #define HC_ERANGE 0xffffffffu
 
 enum hc_info {

@@ -26,6 +26,8 @@
 #define MAIL_FLUSH	   BIT(2) /* second-level translations changed */
 #define MAIL_STOP	   BIT(3) /* panic: stop for ever */
 #define MAIL_REVIVE	   BIT(4) /* some CPU wants a real SIPI, see core/revive.h */
+#define MAIL_CALL	   BIT(5) /* a function for this CPU to run, see hv/world.h */
+#define MAIL_STILL	   BIT(6) /* stand still while another CPU holds the world */
 #define MAIL_WAIT_SIPI	   BIT(7) /* state, not request: the CPU waits for a SIPI */
 #define MAIL_VECTOR(m)	   ((u8)((m) >> 8))
 #define MAIL_SET_VECTOR(v) ((u32)(v) << 8)
@@ -42,6 +44,8 @@ struct pcpu_public {
 	_Atomic u32 x2apic;    /* the mode the local APIC is in */
 	_Atomic u64 apic_page; /* of the xAPIC; 0 in x2APIC mode */
 	_Atomic u32 stopped;
+	_Atomic u32 still;  /* 1: the CPU stands still for another, see hv/world.h */
+	_Atomic u32 asleep; /* 1: in guest mode, waiting for a SIPI: NMIs do not reach it */
 	_Atomic u32 revive; /* 1: the CPU leaves VMX operation and wants a real SIPI */
 };
 

@@ -15,6 +15,7 @@
 struct slat_format {
 	bool has_1g; /* level 3 may hold leaves; set by the probe */
 	u64 (*leaf)(hpa_t pa, u32 perms, u8 memtype, u32 level); /* perms: SLAT_*; 0 gives 0 */
+	u64 (*no_exec)(u64 entry); /* the same entry, of any level, without that right */
 };
 
 #endif

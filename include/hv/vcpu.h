@@ -31,6 +31,7 @@ struct vcpu {
 	u32 index;	      /* 0 is the CPU that booted */
 	void *arch;	      /* the backend's own: struct vmx_vcpu, struct svm_vcpu */
 	bool event_set;	      /* an event is set up for the next entry */
+	bool entry_hook;      /* hypapps' on_entry is to be called before the next entry */
 	bool is_bsp;
 	bool probing; /* Lamina's own probe runs in place of the guest */
 };

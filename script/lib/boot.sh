@@ -58,6 +58,7 @@ bochsrc() {
 		info: action=ignore
 	EOF
 	[ -z "${com2:-}" ] || echo "com2: enabled=1, mode=file, dev=$com2"
+	[ -z "${gdb:-}" ] || echo "com2: enabled=1, mode=socket-server, dev=$gdb"
 	[ -z "$hd" ] || echo "ata0-master: type=disk, path=\"$hd\", mode=${hd_mode:-volatile}"
 	[ -z "$cd" ] || echo "ata1-master: type=cdrom, path=\"$cd\", status=inserted"
 	if [ -n "$cd" ]; then echo 'boot: cdrom'; else echo 'boot: disk'; fi
@@ -137,6 +138,7 @@ qemu_command() {
 	# shellcheck disable=SC2016
 	printf ' -display none -no-reboot -serial tcp:localhost:$CONSOLE_PORT'
 	[ -z "${com2:-}" ] || printf ' -serial file:%s' "$com2"
+	[ -z "${gdb:-}" ] || printf ' -serial unix:%s,server=on,wait=off' "$gdb"
 	printf ' -device isa-debug-exit,iobase=0xf4,iosize=1 %s' "${qemu_words:-}"
 	snapshot=on
 	[ "${hd_mode:-volatile}" = volatile ] || snapshot=off

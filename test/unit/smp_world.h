@@ -62,6 +62,17 @@ static inline void step(void)
 struct machine machine;
 const struct backend *backend;
 
+void world_mail(struct vcpu *v, u32 mail)
+{
+	(void)v;
+	(void)mail;
+}
+
+void hypapp_started(struct vcpu *v)
+{
+	(void)v;
+}
+
 /* A CPU as the outside sees it. */
 struct world_cpu {
 	bool in_root, x2apic, disabled;

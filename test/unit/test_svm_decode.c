@@ -4,7 +4,7 @@
  * lengths are found in are real ones.
  */
 #include "svm_world.h"
-#include "core/gmem.h"
+#include "hv/gmem.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
 #include "x86/rflags.h"

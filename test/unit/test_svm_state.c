@@ -5,7 +5,7 @@
  */
 #include "svm_world.h"
 #include "core/cr.h"
-#include "core/gmem.h"
+#include "hv/gmem.h"
 #include "core/page.h"
 #include "x86/cr.h"
 #include "x86/msr.h"

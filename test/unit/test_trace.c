@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The ring of a CPU, and what HC_TRACE and the text form make of it. */
 #include "unit.h"
-#include "core/gmem.h"
+#include "hv/gmem.h"
 #include "core/page.h"
 #include "core/trace.h"
 #include "hv/hypapp.h"

@@ -46,7 +46,7 @@ $(eval $(call UNIT_RULES,32,-Itest/unit/shim))
 
 $(BUILD)/unit/64/test_insn_capstone: UNIT_LIBS += -lcapstone
 
-$(BUILD)/unit/64/test_slat: $(BUILD)/unit/64/vmx/vmx_ept.o
+$(BUILD)/unit/64/test_slat: $(patsubst %,$(BUILD)/unit/64/%.o,vmx/vmx_ept hypapp/service/rights)
 $(BUILD)/unit/64/test_gmem: $(BUILD)/unit/64/core/gmem.o
 
 $(BUILD)/unit/64/test_vmx_check: UNIT_LIBS += -Wl,--wrap=fmt_va

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Guest memory, as Lamina must read it: through the guest's own page tables, in every paging mode.
+/*
+ * Guest memory, by guest-linear address through the guest's own page tables, in every paging mode,
+ * and by guest-physical address. On the CPU whose guest it is, in an exit; by physical address on
+ * any.
  */
-#ifndef CORE_GMEM_H
-#define CORE_GMEM_H
+#ifndef HV_GMEM_H
+#define HV_GMEM_H
 
 #include "hv/exit.h"
 #include "hv/types.h"
@@ -15,6 +18,9 @@ bool gmem_walk(struct vcpu *v, u64 linear, u64 *gpa);
 
 /* Copy from guest-physical memory. False: not RAM of the guest. */
 bool gmem_read_phys(u64 gpa, void *out, size_t n);
+
+/* Copy to guest-physical memory. False: not RAM of the guest, or Lamina's page below 1 MiB. */
+bool gmem_write_phys(u64 gpa, const void *in, size_t n);
 
 /* Copy up to n bytes from a guest-linear address; returns how many could be read. */
 size_t gmem_read(struct vcpu *v, u64 linear, void *out, size_t n);
