@@ -18,6 +18,9 @@ usage() {
 		and what is known besides, as key=value in any order and spelling: mask=, shadow=, current= (the real
 		value), proposed=, read= (what the guest read before); lines of disassembly; words such as KVM or SMI.
 
+		A file that has a trace of Lamina's (lamina trace --help: a serial log, a picture of memory), and no such
+		lines of its own, is read as that trace; it has the verdicts, not their evidence.
+
 		exit code
 		  0  all is as the model says
 		  1  the file cannot be read, or nothing in it was understood
@@ -43,5 +46,10 @@ case $1 in
 	;;
 esac
 need 'build the analysis' make gcc libc6-dev=/usr/include/stdio.h
-run_make build/lamina-analyze
+run_make build/lamina-analyze build/lamina-trace
+# a trace, and no lines that say the same
+if [ "$1" != - ] && grep -qae LatraCE1 -e '^lamina: trace ' "$1" && ! grep -qa ' hw .* owned .* shadow ' "$1"; then
+	"$build/lamina-trace" log "$1" - | "$build/lamina-analyze" -
+	exit
+fi
 exec "$build/lamina-analyze" "$1"

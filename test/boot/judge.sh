@@ -272,6 +272,15 @@ judge_verdict() {
 	[ -z "$due" ] || ok "the verdict is: $due" has "^lamina: .*; verdict: $due: "
 	ok 'each CPU saw what is due' count "$cpus" "^# cpu [0-9]+: $seen\$"
 	ok 'and so were all verdicts' has "^# $verdicts\$"
+	case $opt in *trace_out=serial*) ok 'the trace alone tells it too' blamed_by_trace ;; esac
+}
+
+# lamina analyze on what the rings held: the platform
+blamed_by_trace() {
+	grep -a '^lamina: trace ' "$log" >"$work/trace.txt"
+	code=0
+	"$top/lamina" analyze "$work/trace.txt" >"$work/analyzed.txt" 2>&1 || code=$?
+	[ "$code" -eq 4 ] && grep -q ' [1-9][0-9]* platform, 0 Lamina' "$work/analyzed.txt"
 }
 
 # The guest resets the machine: the firmware boots again, Lamina starts again, and its guest runs

@@ -9,7 +9,7 @@
 #define EXIT_LOST 3
 
 static const struct trace_writer *const writers[] = {
-	&trace_perfetto, &trace_ctf, &trace_chrome, &trace_show, &trace_plot,
+	&trace_perfetto, &trace_ctf, &trace_chrome, &trace_show, &trace_plot, &trace_log,
 };
 
 static const struct trace_writer *find(const char *name)
@@ -37,7 +37,7 @@ int main(int argc, char **argv)
 	bool bad;
 
 	if (!w)
-		die("usage", "lamina-trace perfetto|ctf|chrome|show|plot IN OUT [KHZ]");
+		die("usage", "lamina-trace perfetto|ctf|chrome|show|plot|log IN OUT [KHZ]");
 	in = strcmp(argv[2], "-") ? fopen(argv[2], "rb") : stdin;
 	if (!in)
 		die(argv[2], strerror(errno));

@@ -104,7 +104,8 @@ struct trace_writer {
 	bool (*close)(void *w);
 };
 
-extern const struct trace_writer trace_perfetto, trace_ctf, trace_chrome, trace_show, trace_plot;
+extern const struct trace_writer trace_perfetto, trace_ctf, trace_chrome, trace_show, trace_plot,
+	trace_log;
 
 /* out is "-" for standard output. */
 FILE *trace_open(const char *out);
