@@ -53,3 +53,8 @@ $(GUEST)/initrd32.gz: guest/init guest/guest.mk $(GUEST32_BIN) $(BUSYBOX32)
 
 $(GUEST)/vmlinuz-unpacked: $(LINUX)/vmlinuz guest/unpack.sh guest/unpacked.S
 	guest/unpack.sh $(LINUX)/vmlinuz $@
+
+# for gdb (lamina gdb)
+$(GUEST)/symbols.elf: $(GUEST)/vmlinuz-unpacked $(BUILD)/kallsyms script/symbols.sh
+	$(BUILD)/kallsyms $< >$(GUEST)/symbols
+	sh script/symbols.sh $@ <$(GUEST)/symbols

@@ -133,6 +133,13 @@ if [ -n "$debug" ]; then
 	cd "$dir"
 	exec bochs -q -f bochsrc -rc go.rc
 fi
+gdb_pid=''
+case " $opt " in *' gdb=com2 '*)
+	gdb_line "$dir/gdb"
+	trap 'kill $gdb_pid 2>/dev/null || :' EXIT
+	stage 'gdb is connected by ./lamina gdb, from another terminal'
+	;;
+esac
 set -- --log "$log" --after $(($(date +%s%3N) - started)) --stage GRUB= --stage 'Lamina=lamina: ' --stage 'guest=lamina: guest ' \
 	--stage 'kernel=[    0.0' --stage 'userspace=guest: userspace'
 [ -n "$batch" ] || set -- --type "$@"

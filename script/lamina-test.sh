@@ -92,15 +92,20 @@ if uses host; then
 		libcmocka-dev=/usr/include/cmocka.h libcapstone-dev=/usr/include/capstone/capstone.h \
 		libunicorn-dev=/usr/include/unicorn/unicorn.h
 fi
-if uses linux holes bios alive picture probe verdict refusal reset bare same kernel hostile iso installed panic guestos; then
+if uses linux gdb holes bios alive picture probe verdict refusal reset bare same kernel hostile iso installed panic guestos; then
 	build_lamina
 	need_emulator
 	need 'test with another firmware' seabios=/usr/share/seabios/bios.bin
 	run_make build/console build/test/alive.img build/test/triple.img build/test/reset.img build/test/picture.img build/test/ntldr build/test/mach
 fi
-if uses linux holes bios bare hostile; then
+if uses linux gdb holes bios bare hostile; then
 	build_guest
 	cp "$linux/vmlinuz" "$build/guest/vmlinuz"
+fi
+if uses gdb; then
+	need 'debug the guest' gdb
+	need 'connect gdb to Bochs' socat
+	run_make build/guest/symbols.elf LINUX="$linux"
 fi
 if uses guestos; then
 	# shellcheck disable=SC2086 # a list of names

@@ -5,6 +5,10 @@ $(BUILD)/console: tools/console.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -g $(WARN) -o $@ $<
 
+$(BUILD)/kallsyms: tools/kallsyms.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -o $@ $<
+
 ANALYZE_SRC := $(wildcard tools/analyze/*.c crmodel/*.c verdict/*.c lib/insn*.c) lib/fmt.c
 $(BUILD)/lamina-analyze: $(ANALYZE_SRC) $(wildcard tools/analyze/*.h crmodel/*.h crmodel/*.def verdict/*.h lib/*.h) tools/tools.mk
 	@mkdir -p $(@D)

@@ -20,6 +20,7 @@
 #include "hypapp/gdb/step.h"
 #include "hypapp/gdb/stub.h"
 #include "lib/string.h"
+#include "x86/rflags.h"
 #include "x86/vector.h"
 
 static _Atomic u32 enabled; /* 0: every hook returns at once */
@@ -31,6 +32,7 @@ static struct cpu {
 	bool cut;	  /* this exit ended a step that had not come to its end */
 	bool fault;	  /* this exit was a refused execution */
 	bool event_first; /* an interrupt is to be let in */
+	bool deaf;	  /* one waits that cannot be let in: VT-x would exit for ever */
 	bool user;	  /* gdb has this CPU step, from user_at */
 	bool done;	  /* an instruction is done */
 	bool interrupted; /* gdb has something to say */
@@ -143,11 +145,12 @@ static bool on_break_page(struct vcpu *v)
 static void go_on(struct vcpu *v)
 {
 	struct cpu *c = &cpus[v->index];
-	bool step = c->user || c->fault || on_break_page(v);
+	bool step = c->user || c->fault || c->deaf || on_break_page(v);
 
 	c->fault = false;
-	if (step && step_begin(v, c->user) == STEP_EVENT)
+	if (step && step_begin(v, c->user, c->user || c->deaf) == STEP_EVENT)
 		come_back(v);
+	c->deaf = false;
 }
 
 /*
@@ -199,6 +202,18 @@ static void gdb_on_start(struct vcpu *v)
 	gdb_on_entry(v);
 }
 
+/* VT-x exits whatever IF says (Intel SDM vol. 3C, 25.6.1): where the guest cannot take the
+ * interrupt now, it is stepped until it can. */
+static void interrupt_waits(struct vcpu *v)
+{
+	struct cpu *c = &cpus[v->index];
+	const u64 shadow = 3; /* of STI and MOV SS */
+
+	c->event_first = (backend->state_get(v, REG_RFLAGS) & RFLAGS_IF) &&
+			 !(backend->state_get(v, REG_INTERRUPTIBILITY) & shadow);
+	c->deaf = !c->event_first;
+}
+
 static enum exit_answer stepped(struct vcpu *v, const struct exit *x)
 {
 	struct cpu *c = &cpus[v->index];
@@ -211,7 +226,7 @@ static enum exit_answer stepped(struct vcpu *v, const struct exit *x)
 	if (c->done && !(step_was_string(v) && step_linear_rip(v) == c->at))
 		c->reported = false;
 	if (x->kind == EXIT_INTR)
-		c->event_first = true;
+		interrupt_waits(v);
 	if (c->done && x->kind == EXIT_SLAT) /* at INT n's handler */
 		return EXIT_RETRY;
 	if (x->kind == EXIT_EXCEPTION && x->exception.vector == VECTOR_DB)
@@ -238,7 +253,7 @@ static enum exit_answer gdb_on_exit(struct vcpu *v, const struct exit *x)
 	if (step_active(v))
 		a = stepped(v, x);
 	else if (x->kind == EXIT_INTR)
-		c->event_first = true;
+		interrupt_waits(v);
 	else if (x->kind == EXIT_PORT)
 		a = stub_port_exit(v, x);
 	else if (x->kind == EXIT_SLAT && (x->slat.access & SLAT_EXEC) &&

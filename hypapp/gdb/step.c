@@ -136,7 +136,7 @@ static bool traps_first(struct vcpu *v)
 	return get(v, REG_PENDING_DEBUG) && !(get(v, REG_INTERRUPTIBILITY) & SHADOW_SS);
 }
 
-enum step_start step_begin(struct vcpu *v, bool hold)
+enum step_start step_begin(struct vcpu *v, bool hold, bool deaf)
 {
 	struct step *s = &steps[v->index];
 	u8 bytes[INSN_MAX_BYTES];
@@ -168,7 +168,7 @@ enum step_start step_begin(struct vcpu *v, bool hold)
 		return STEP_ON;
 	if (s->class != STEP_HLT)
 		arm(v, s, hold);
-	backend->trap_events(v, EXCEPTIONS, true);
+	backend->trap_events(v, EXCEPTIONS, !deaf || s->class == STEP_HLT);
 	return STEP_ON;
 }
 

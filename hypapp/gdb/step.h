@@ -19,8 +19,8 @@ enum step_start {
 };
 
 /* Before an entry. `hold`: interrupts are held back for this instruction rather than end the step.
- */
-enum step_start step_begin(struct vcpu *v, bool hold);
+ * `deaf`: they do not exit either. */
+enum step_start step_begin(struct vcpu *v, bool hold, bool deaf);
 bool step_active(struct vcpu *v);
 
 /* At an exit for a refused fetch, before anything else. */

@@ -35,7 +35,7 @@ grub_image() {
 }
 
 # bochsrc: the configuration of a machine, on stdout, from the variables model cpus memory (MiB) rom
-# (empty: Bochs's own) com1 (Bochs's options) com2 (a file that takes what goes out there) hd hd_mode cd, those not needed empty; ignore_bad_msrs=0 lets
+# (empty: Bochs's own) com1 (Bochs's options) com2 (a file that takes what goes out there) gdb (the same port: see gdb_line) hd hd_mode cd, those not needed empty; ignore_bad_msrs=0 lets
 # unknown MSRs fault as on hardware, which Linux survives but complains about. One instruction is
 # one tick on every CPU, and the clock starts at a fixed time: runs repeat exactly. On ryzen the CPUs may panic:
 # an exit from virtual-8086 mode and one for a shutdown do, and then what is right (see bochs_panics).
@@ -58,7 +58,7 @@ bochsrc() {
 		info: action=ignore
 	EOF
 	[ -z "${com2:-}" ] || echo "com2: enabled=1, mode=file, dev=$com2"
-	[ -z "${gdb:-}" ] || echo "com2: enabled=1, mode=socket-server, dev=$gdb"
+	[ -z "${gdb:-}" ] || echo "com2: enabled=1, mode=term, dev=$gdb"
 	[ -z "$hd" ] || echo "ata0-master: type=disk, path=\"$hd\", mode=${hd_mode:-volatile}"
 	[ -z "$cd" ] || echo "ata1-master: type=cdrom, path=\"$cd\", status=inserted"
 	if [ -n "$cd" ]; then echo 'boot: cdrom'; else echo 'boot: disk'; fi
@@ -125,6 +125,26 @@ testkernel_disk() {
 		echo "boot"
 	} >"$1/testkernel.cfg"
 	grub_image "$1/testkernel.img" "$1/testkernel.cfg" "testkernel.elf=$build/testkernel.elf"
+}
+
+# gdb_line PLACE: COM2 of a machine to be, for gdb. Sets gdb, what the emulator takes; gdb itself connects to
+# PLACE, a socket of QEMU's; for Bochs one of two terminals that socat holds together ($gdb_pid).
+gdb_line() {
+	rm -f "$1" "$1.line"
+	case $model in
+	qemu:* | kvm:*) gdb=$1 ;;
+	*)
+		gdb=$1.line
+		need 'connect gdb to Bochs' socat
+		socat "PTY,rawer,link=$1.line" "PTY,rawer,link=$1" >/dev/null 2>&1 &
+		# shellcheck disable=SC2034 # for who calls
+		gdb_pid=$!
+		for _ in $(seq 50); do
+			[ ! -e "$1" ] || [ ! -e "$1.line" ] || break
+			sleep 0.1
+		done
+		;;
+	esac
 }
 
 # qemu_command: the same for QEMU, with its own emulation (TCG) or KVM: a command. $CONSOLE_PORT is for the shell that runs

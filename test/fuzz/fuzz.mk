@@ -8,7 +8,7 @@ FUZZ_RUNS    := 100000
 
 FUZZ_CC := clang
 FUZZ_SRC := $(filter-out lib/string.c,$(wildcard lib/*.c crmodel/*.c verdict/*.c)) boot/boot_mb.c boot/linux_image.c \
-	core/options.c core/option_cr.c $(filter-out %/main.c,$(wildcard tools/analyze/*.c tools/trace/*.c))
+	core/options.c core/option_cr.c $(patsubst %,hypapp/gdb/%.c,packet option step_class) $(filter-out %/main.c,$(wildcard tools/analyze/*.c tools/trace/*.c))
 FUZZ_OBJ := $(FUZZ_SRC:%.c=$(BUILD)/fuzz/%.o) $(BUILD)/fuzz/lib/string.o
 FUZZ_BIN := $(patsubst test/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 

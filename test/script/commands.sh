@@ -69,3 +69,5 @@ ok 'trace convert without a place to write' refuses 'no file to write' trace con
 ok 'trace plot --khz banana' refuses banana trace plot --khz banana a
 ok 'no colour where there is no terminal' plain
 ok 'colour where there is one' on_terminal
+ok 'gdb --at without such a place' refuses /no/such gdb --at /no/such
+ok 'gdb --symbols without such a file' refuses /no/such gdb --symbols /no/such

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # make unit: the host tests, with sanitizers, for 64 and for 32 bit. SEED=n repeats the random ones.
 
+GDB_PURE := $(patsubst %,hypapp/gdb/%.c,packet option step_class)
 UNIT_SRC := $(filter-out lib/string.c,$(wildcard lib/*.c crmodel/*.c verdict/*.c)) boot/boot_mb.c \
-	boot/linux_image.c core/options.c core/option_cr.c $(filter-out %/main.c,$(wildcard tools/analyze/*.c tools/trace/*.c))
+	boot/linux_image.c core/options.c core/option_cr.c $(GDB_PURE) $(filter-out %/main.c,$(wildcard tools/analyze/*.c tools/trace/*.c))
 UNIT_TEST := $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 # code of the low page needs a CPU to run on
 UNIT_LOW := test_boot_low test_boot_drive
