@@ -163,10 +163,12 @@ static void test_event(void)
 
 static void test_start(void)
 {
-	u32 last_cpu = cpu_count - 1, from = now(last_cpu), found = 0;
+	u32 last_cpu = cpu_count - 1, found = 0;
 	struct answer a;
 
 	if (last_cpu) {
+		u32 from = now(last_cpu);
+
 		check(smp_restart(last_cpu), "the CPU does not come up");
 		a = read_ring(last_cpu, from);
 		for (u32 i = 0; i < a.count; i++) {
