@@ -131,6 +131,11 @@ judge_guest() {
 	ok 'it powers off' has '^lamina: power-off at tick [0-9]+'
 	ok 'exits are counted per CPU and kind' exits_add_up
 	ok 'no CR exit is unexpected' count 0 '^lamina: unexpected exit'
+	case $opt in *break=sipi*)
+		ok 'each CPU stops at its first instruction after a SIPI' \
+			count $((cpus - 1)) '^lamina: break, sipi: cpu [0-9]+ [0-9a-f]{4}:0 '
+		;;
+	esac
 	case $opt in *log=cr*) ok 'each CR exit has its line in the log' cr_log_complete ;; esac
 	case ,$do, in *,cr,*)
 		last=$((cpus - 1))
