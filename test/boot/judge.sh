@@ -147,6 +147,12 @@ judge_guest() {
 		;;
 	esac
 	case ,$do, in *,stats,*) ok "the guest's table of exits adds up" table_adds_up ;; esac
+	case ,$do, in *,hour,*)
+		ok 'it was up for an hour' has '^guest: an hour, up 36[0-9][0-9] s$'
+		ok 'CR exits there were' has '^lamina: exits cpu0 CR [1-9]'
+		ok 'and nobody is blamed' count 0 '^lamina: .*; verdict: '
+		;;
+	esac
 	case ,$do, in *,hotplug,*)
 		ok 'CPU 1 went off three times' count 3 '^guest: hotplug [123]: .*cpu1 is off'
 		ok 'and came back three times' count 3 '^guest: hotplug [123]: .*cpu1 is on'
