@@ -94,15 +94,12 @@ static enum exit_answer (*const handler[EXIT_KINDS])(struct vcpu *, const struct
 
 bool exit_dispatch(struct vcpu *v, const struct exit *x)
 {
-	enum exit_answer a = EXIT_PASS;
+	enum exit_answer a;
 
-	if (v->probing) {
+	if (v->probing)
 		return probe_exit(v, x) == EXIT_ADVANCE;
-	}
 	trace_exit(v, x);
-	for (const struct hypapp *const *h = hypapp_list; *h && a == EXIT_PASS; h++)
-		if ((*h)->on_exit)
-			a = (*h)->on_exit(v, x);
+	a = hypapps_on_exit(v, x);
 	if (a == EXIT_PASS)
 		a = handler[x->kind](v, x);
 	return v->entry_hook ? hypapp_entry(v, x, a) : a == EXIT_ADVANCE;

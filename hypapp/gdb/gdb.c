@@ -234,13 +234,11 @@ static enum exit_answer stepped(struct vcpu *v, const struct exit *x)
 	return EXIT_PASS;
 }
 
-static enum exit_answer gdb_on_exit(struct vcpu *v, const struct exit *x)
+__attribute__((noinline)) static enum exit_answer watch(struct vcpu *v, const struct exit *x)
 {
 	struct cpu *c = &cpus[v->index];
 	enum exit_answer a = EXIT_PASS;
 
-	if (!atomic_load(&enabled))
-		return EXIT_PASS;
 	v->entry_hook = true;
 	if (x->kind == EXIT_SLAT && (x->slat.access & SLAT_EXEC) && !step_active(v))
 		step_fetch_refused(v);
@@ -265,6 +263,14 @@ static enum exit_answer gdb_on_exit(struct vcpu *v, const struct exit *x)
 	return a;
 }
 
+/* Without a breakpoint or gdb an exit costs this. */
+hypapp_exit_fn gdb_on_exit;
+
+enum exit_answer gdb_on_exit(struct vcpu *v, const struct exit *x)
+{
+	return atomic_load(&enabled) ? watch(v, x) : EXIT_PASS;
+}
+
 static enum exit_answer gdb_hypercall(struct vcpu *v, u32 number)
 {
 	u64 linear = (u32)v->gpr[GPR_RBX] | (u64)(u32)v->gpr[GPR_RDX] << 32;
@@ -285,7 +291,6 @@ static enum exit_answer gdb_hypercall(struct vcpu *v, u32 number)
 const struct hypapp gdb_hypapp = {
 	.name = "gdb",
 	.init = gdb_init,
-	.on_exit = gdb_on_exit,
 	.on_entry = gdb_on_entry,
 	.on_start = gdb_on_start,
 	.hypercall = gdb_hypercall,

@@ -13,12 +13,13 @@
 #include "hv/trace.h"
 #include "hv/vcpu.h"
 
+/* NAME_on_exit of each hypapp: every exit, before Lamina's own handler. */
+typedef enum exit_answer hypapp_exit_fn(struct vcpu *v, const struct exit *x);
+
 struct hypapp {
 	const char *name;
 	/* Once, on CPU 0, before the guest runs. May be NULL, as every hook may. */
 	err_t (*init)(u32 cpus);
-	/* Every exit, before Lamina's own handler. */
-	enum exit_answer (*on_exit)(struct vcpu *v, const struct exit *x);
 	/* A hypercall at CPL 0 whose number Lamina itself does not know; EXIT_PASS: not mine
 	 * either. */
 	enum exit_answer (*hypercall)(struct vcpu *v, u32 number);
@@ -50,5 +51,8 @@ void hypapp_started(struct vcpu *v);
 
 /* NULL-terminated, in the order in which they are asked. */
 extern const struct hypapp *const hypapp_list[];
+
+/* Asks each NAME_on_exit, in that order, until one answers. On the CPU that exited. */
+enum exit_answer hypapps_on_exit(struct vcpu *v, const struct exit *x);
 
 #endif

@@ -50,7 +50,9 @@ static void flip(struct vcpu *v, enum cpu_reg reg, u64 bit)
 	backend->state_set(v, reg, backend->state_get(v, reg) ^ bit);
 }
 
-static enum exit_answer inject_on_exit(struct vcpu *v, const struct exit *x)
+hypapp_exit_fn inject_on_exit;
+
+enum exit_answer inject_on_exit(struct vcpu *v, const struct exit *x)
 {
 	struct undo *u = &undos[v->index];
 
@@ -76,5 +78,4 @@ static enum exit_answer inject_on_exit(struct vcpu *v, const struct exit *x)
 
 const struct hypapp inject_hypapp = {
 	.name = "inject",
-	.on_exit = inject_on_exit,
 };
