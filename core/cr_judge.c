@@ -8,10 +8,10 @@
 #include "core/cr.h"
 
 #include "core/core.h"
-#include "hv/gmem.h"
 #include "core/probe.h"
 #include "core/serial.h"
 #include "core/trace.h"
+#include "hv/gmem.h"
 #include "lib/fmt.h"
 #include "lib/spinlock.h"
 #include "x86/cpuid.h"

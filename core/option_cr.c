@@ -5,16 +5,6 @@
 #include "lib/string.h"
 #include "x86/cr.h"
 
-static const struct {
-	enum crm_name cr;
-	const char *name;
-	u64 bit;
-} bits[] = {
-#define CRM_CR0_BIT(name, bit, class)		    {CRM_CR0, #name, BIT(bit)},
-#define CRM_CR4_BIT(name, bit, class, w, cpuid_bit) {CRM_CR4, #name, BIT(bit)},
-#include "crmodel/crm_bits.def"
-};
-
 static bool is(const char *s, size_t len, const char *word)
 {
 	return strlen(word) == len && !strncmp(s, word, len);
@@ -37,9 +27,9 @@ static bool add_term(enum crm_name name, const char *s, size_t len, struct cr_wi
 		w->forced_only = true;
 		return true;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(bits); i++)
-		if (bits[i].cr == name && is(s, len, bits[i].name))
-			mask = bits[i].bit;
+	for (const struct crm_bit *b = crm_bits; b->name; b++)
+		if (b->cr == name && is(s, len, b->name))
+			mask = b->bit;
 	if (is(s, len, "all"))
 		mask = ~0ULL;
 	else if (name == CRM_CR0 && is(s, len, "pg"))

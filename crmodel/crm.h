@@ -34,6 +34,14 @@ enum crm_class {
 	CRM_CLASSES
 };
 
+/* The bits by the names of the manuals; ends with a NULL. */
+struct crm_bit {
+	enum crm_name cr;
+	const char *name;
+	u64 bit;
+};
+extern const struct crm_bit crm_bits[];
+
 struct crm_cr {
 	u64 hw, shadow, owned;
 };

@@ -10,26 +10,16 @@
 
 #define X "%" FMT64 "x"
 
-static const struct {
-	enum crm_name cr;
-	const char *name;
-	u64 bit;
-} bits[] = {
-#define CRM_CR0_BIT(name, bit, class)		    {CRM_CR0, #name, BIT(bit)},
-#define CRM_CR4_BIT(name, bit, class, w, cpuid_bit) {CRM_CR4, #name, BIT(bit)},
-#include "crmodel/crm_bits.def"
-};
-
 const char *bit_names(enum crm_name cr, u64 mask, char *buf, size_t size)
 {
 	size_t at = 0;
 
 	fmt(buf, size, "nothing");
-	for (size_t i = 0; i < ARRAY_SIZE(bits) && at < size; i++) {
-		if (bits[i].cr != cr || !(mask & bits[i].bit))
+	for (const struct crm_bit *b = crm_bits; b->name && at < size; b++) {
+		if (b->cr != cr || !(mask & b->bit))
 			continue;
-		at += (size_t)fmt(buf + at, size - at, "%s%s", at ? "+" : "", bits[i].name);
-		mask &= ~bits[i].bit;
+		at += (size_t)fmt(buf + at, size - at, "%s%s", at ? "+" : "", b->name);
+		mask &= ~b->bit;
 	}
 	if (mask && at < size)
 		fmt(buf + at, size - at, "%s0x" X, at ? "+" : "", mask);

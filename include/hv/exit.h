@@ -92,7 +92,7 @@ struct vcpu;
 
 /*
  * What a backend calls with every exit, on the CPU that had it, before it enters the guest again:
- * log, hypapps, Lamina's handler (core/exit.c). True: the instruction is done, the backend is to
+ * trace, hypapps, Lamina's handler (core/exit.c). True: the instruction is done, the backend is to
  * advance.
  */
 bool exit_dispatch(struct vcpu *v, const struct exit *x);
