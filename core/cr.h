@@ -27,6 +27,10 @@ bool cr_load_pdptes(struct vcpu *v, u64 cr3);
 /* From now on own these bits besides the minimum; the guest sees no change. On the guest's CPU. */
 void cr_own(struct vcpu *v, enum crm_name name, u64 mask);
 
+/* Bits to own on all CPUs besides; after a change cr_again, on the guest's CPU, makes it so. */
+extern u64 cr_watched[CRM_CRS];
+void cr_again(struct vcpu *v, enum crm_name name);
+
 /* CR exits that the model does not expect, on all CPUs since the start. */
 u64 cr_unexpected(void);
 

@@ -99,7 +99,10 @@ bool exit_dispatch(struct vcpu *v, const struct exit *x)
 	if (v->probing)
 		return probe_exit(v, x) == EXIT_ADVANCE;
 	trace_exit(v, x);
-	a = hypapps_on_exit(v, x);
+	pcpu_of(v)->exits[x->kind]++;
+	a = atomic_load_explicit(&hypapp_kinds, memory_order_relaxed) >> x->kind & 1
+		    ? hypapps_on_exit(v, x)
+		    : EXIT_PASS;
 	if (a == EXIT_PASS)
 		a = handler[x->kind](v, x);
 	return v->entry_hook ? hypapp_entry(v, x, a) : a == EXIT_ADVANCE;

@@ -5,12 +5,15 @@
 #include "core/core.h"
 #include "core/exit_handlers.h"
 #include "hv/gmem.h"
+#include "hv/hypapp.h"
 #include "x86/cpuid.h"
 #include "x86/insn.h"
 #include "x86/msr.h"
 #include "x86/seg.h"
 
 static u64 cr4_allowed, cr4_fixed;
+
+u64 cr_watched[CRM_CRS];
 
 u64 cr4_supported(void)
 {
@@ -148,6 +151,18 @@ static void write_done(struct vcpu *v, const struct exit *x, const struct crm_re
 		backend->tlb_flush(v, false);
 }
 
+/* A hypapp does not want this change of what the guest reads. */
+static bool refused(struct vcpu *v, const struct exit *x, const struct crm_cpu *cpu,
+		    const struct crm_result *r)
+{
+	struct cr_change c = {.cr = x->cr.cr == 4 ? CRM_CR4 : CRM_CR0};
+
+	c.old = crm_read(&cpu->cr[c.cr]);
+	c.new = crm_read(&r->next);
+	return x->cr.access != CR_MOV_FROM && x->cr.cr != 3 && c.old != c.new &&
+	       !hypapps_on_cr(v, &c);
+}
+
 /*
  * Whoever is at fault, the exit is done as any other: what the guest gets is what the bare machine
  * would have given it, but for bits that it writes only because the platform showed them to it.
@@ -164,6 +179,8 @@ enum exit_answer exit_cr(struct vcpu *v, const struct exit *x)
 	if (judged.dropped)
 		r = crm_emulate(&cpu, &i);
 	cr3 = x->cr.cr == 3 ? r.value : cpu.cr3;
+	if (r.verdict == CRM_OK && refused(v, x, &cpu, &r))
+		r.verdict = CRM_GP;
 	if (r.verdict == CRM_OK && (r.effects & CRM_PDPTE) && !cr_load_pdptes(v, cr3))
 		r.verdict = CRM_GP;
 	cr_log(v, x, &judged, &r);
@@ -188,7 +205,7 @@ static void make(struct vcpu *v, enum crm_name name, u64 view)
 	minimum = wish->forced_only ? cpu.limits[name].must1 : crm_minimum(&cpu, name);
 	minimum |= cpu.limits[name].unjudged;
 	view |= name == CRM_CR4 ? cr4_fixed : 0;
-	c = crm_make(&cpu.limits[name], view, wish->mask | minimum);
+	c = crm_make(&cpu.limits[name], view, wish->mask | minimum | cr_watched[name]);
 	set(v, name, &c);
 }
 
@@ -199,8 +216,13 @@ void cr_reset(struct vcpu *v, u64 cr0, u64 cr4)
 	make(v, CRM_CR4, cr4);
 }
 
+void cr_again(struct vcpu *v, enum crm_name name)
+{
+	make(v, name, guest_cr(v, name));
+}
+
 void cr_own(struct vcpu *v, enum crm_name name, u64 mask)
 {
 	machine.opt.cr_own[name][v->index] = (struct cr_wish){.mask = mask};
-	make(v, name, guest_cr(v, name));
+	cr_again(v, name);
 }

@@ -106,7 +106,7 @@ static enum exit_answer hc_probe(struct vcpu *v)
 enum exit_answer exit_hypercall(struct vcpu *v, const struct exit *x)
 {
 	u32 number = (u32)v->gpr[GPR_RAX];
-	enum exit_answer a = EXIT_PASS;
+	enum exit_answer a;
 
 	(void)x;
 	trace_values(v, TRACE_WHAT(TRACE_EXIT, EXIT_HYPERCALL, 1), (const u64[]){number});
@@ -122,8 +122,6 @@ enum exit_answer exit_hypercall(struct vcpu *v, const struct exit *x)
 	case HC_TRACE: return trace_hypercall(v);
 	default: break;
 	}
-	for (const struct hypapp *const *h = hypapp_list; *h && a == EXIT_PASS; h++)
-		if ((*h)->hypercall)
-			a = (*h)->hypercall(v, number);
+	a = hypapps_on_hypercall(v, number);
 	return a == EXIT_PASS ? inject_ud(v) : a;
 }

@@ -39,9 +39,7 @@ static void report(void)
 	    machine.start_tsc);
 	say("memory used: %u KiB of %u KiB", (u32)(page_used() / 1024),
 	    (u32)(machine.hv_size / 1024));
-	for (const struct hypapp *const *h = hypapp_list; *h; h++)
-		if ((*h)->report)
-			(*h)->report(say_line);
+	hypapps_report(say_line);
 	trace_out(say_line);
 }
 

@@ -124,17 +124,6 @@ static err_t prepare_slat(void)
 	return err ? err : slat_write_protect(machine.low_base);
 }
 
-static err_t init_hypapps(void)
-{
-	for (const struct hypapp *const *h = hypapp_list; *h; h++) {
-		err_t err = (*h)->init ? (*h)->init(cpu_count) : OK;
-
-		if (err)
-			return err;
-	}
-	return OK;
-}
-
 /* Everything but the guest's first state. On an error all CPUs are as they were. */
 static err_t prepare(void)
 {
@@ -147,8 +136,6 @@ static err_t prepare(void)
 	probe_init();
 	err = prepare_slat();
 	if (!err)
-		err = init_hypapps();
-	if (!err)
 		err = virtualize_prepare(pcpus[0]);
 	if (err)
 		return err;
@@ -157,7 +144,9 @@ static err_t prepare(void)
 	msr_trap_init();
 	port_trap_power(true);
 	sipi_init();
-	err = mp_start_aps();
+	err = hypapps_init(cpu_count);
+	if (!err)
+		err = mp_start_aps();
 	if (!err)
 		err = virtualize_ap_error();
 	if (err) {

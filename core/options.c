@@ -21,11 +21,10 @@ static const struct option table[] = {
 };
 
 static const char names[] =
-#define OPTION(name, def, allowed, help)		" " #name
-#define CR_OPTION(cr, name, def, allowed, help)		" " name
-#define HYPAPP_OPTION(hypapp, name, def, allowed, help) " " name
+#define OPTION(name, def, allowed, help)	" " #name
+#define CR_OPTION(cr, name, def, allowed, help) " " name
 #include "core/options.def"
-	;
+	" and those of hypapps";
 
 /* What a word stands for where that is not its position among the allowed ones. */
 static const struct {

@@ -2,5 +2,5 @@
 /* Which hypapps there are, in the order in which they are asked. */
 #include "hv/hypapp.h"
 
-#define HYPAPPS HYPAPP(stats) HYPAPP(gdb)
+#define HYPAPPS HYPAPP(stats) HYPAPP(hello) HYPAPP(crwatch) HYPAPP(msrwatch) HYPAPP(gdb)
 #include "hv/hypapp_list.def"

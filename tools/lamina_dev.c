@@ -48,3 +48,12 @@ int dev_call(struct lamina_call *c)
 		dev_die("/dev/lamina", strerror(errno));
 	return 0;
 }
+
+int dev_try(const struct lamina_try *t)
+{
+	if (!ioctl(device, LAMINA_TRY, t))
+		return 1;
+	if (errno != EPERM)
+		dev_die("/dev/lamina", strerror(errno));
+	return 0;
+}

@@ -56,15 +56,23 @@ static u32 field(enum cpu_reg r)
 	return part[i % SEG_PARTS] + i / SEG_PARTS * 2;
 }
 
+/* No entry or exit changes these: they are the guest's. */
+static u32 msr_of(enum cpu_reg r)
+{
+	if (r == REG_KERNEL_GS_BASE)
+		return MSR_KERNEL_GS_BASE;
+	return r >= REG_STAR && r <= REG_FMASK ? MSR_STAR + (u32)(r - REG_STAR) : 0;
+}
+
 u64 vmx_state_get(struct vcpu *v, enum cpu_reg r)
 {
 	(void)v;
-	if (r == REG_CR2) /* the register is the guest's: no entry or exit changes it */
+	if (r == REG_CR2) /* nor this */
 		return read_cr2();
 	if (r == REG_DR6)
 		return read_dr6();
-	if (r == REG_FMASK)
-		return rdmsr(MSR_FMASK);
+	if (msr_of(r))
+		return rdmsr(msr_of(r));
 	return vmread(field(r));
 }
 
@@ -77,8 +85,8 @@ void vmx_state_set(struct vcpu *v, enum cpu_reg r, u64 value)
 		write_cr2(value);
 	else if (r == REG_DR6)
 		write_dr6(value);
-	else if (r == REG_FMASK)
-		wrmsr(MSR_FMASK, value);
+	else if (msr_of(r))
+		wrmsr(msr_of(r), value);
 	else
 		vmwrite(field(r), value);
 	if (r == REG_EFER) {

@@ -49,9 +49,13 @@
 #define MSR_X2APIC_ICR	       0x830
 #define MSR_XSS		       0xda0
 #define MSR_EFER	       0xc0000080
+#define MSR_STAR	       0xc0000081
+#define MSR_LSTAR	       0xc0000082
+#define MSR_CSTAR	       0xc0000083
 #define MSR_FMASK	       0xc0000084
 #define MSR_FS_BASE	       0xc0000100
 #define MSR_GS_BASE	       0xc0000101
+#define MSR_KERNEL_GS_BASE     0xc0000102
 
 #define FEATURE_CONTROL_LOCK	   BIT(0)
 #define FEATURE_CONTROL_VMX_NO_SMX BIT(2)

@@ -40,15 +40,71 @@ static int hypercall(struct lamina_call *c)
 	return err;
 }
 
+/* A value into CR0 or CR4; false: #GP. */
+static bool write_cr(unsigned int cr, unsigned long value)
+{
+	bool ok = true;
+
+	if (cr == 0)
+		asm volatile("1: mov %[value], %%cr0\n"
+			     "	jmp 3f\n"
+			     "2: movb $0, %[ok]\n"
+			     "3:\n" _ASM_EXTABLE(1b, 2b)
+			     : [ok] "+q"(ok)
+			     : [value] "r"(value)
+			     : "memory");
+	else
+		asm volatile("1: mov %[value], %%cr4\n"
+			     "	jmp 3f\n"
+			     "2: movb $0, %[ok]\n"
+			     "3:\n" _ASM_EXTABLE(1b, 2b)
+			     : [ok] "+q"(ok)
+			     : [value] "r"(value)
+			     : "memory");
+	return ok;
+}
+
+static bool try_cr(const struct lamina_try *t)
+{
+	unsigned long old = t->where ? __read_cr4() : read_cr0();
+
+	return write_cr(t->where, old & ~BIT(t->bit)) && write_cr(t->where, old);
+}
+
+static bool try_msr(u32 msr)
+{
+	u64 old;
+
+	return !rdmsrl_safe(msr, &old) && !wrmsrl_safe(msr, old ^ 0x1000) && !wrmsrl_safe(msr, old);
+}
+
+static long lamina_try(const void __user *arg)
+{
+	struct lamina_try t;
+	unsigned long flags;
+	bool ok;
+
+	if (copy_from_user(&t, arg, sizeof(t)))
+		return -EFAULT;
+	if (t.bit > 31)
+		return -EINVAL;
+	local_irq_save(flags);
+	ok = t.where == 0 || t.where == 4 ? try_cr(&t) : try_msr(t.where);
+	local_irq_restore(flags);
+	return ok ? 0 : -EPERM;
+}
+
 static long lamina_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct lamina_call c;
 	int err;
 
-	if (cmd != LAMINA_CALL)
-		return -ENOTTY;
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
+	if (cmd == LAMINA_TRY)
+		return lamina_try((void __user *)arg);
+	if (cmd != LAMINA_CALL)
+		return -ENOTTY;
 	if (copy_from_user(&c, (void __user *)arg, sizeof(c)))
 		return -EFAULT;
 	c.cpu = get_cpu();

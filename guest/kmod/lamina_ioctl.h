@@ -13,4 +13,13 @@ struct lamina_call {
 /* 0, or -1 with errno EOPNOTSUPP where the instruction is #UD: no hypervisor, or no such call */
 #define LAMINA_CALL _IOWR('L', 1, struct lamina_call)
 
+/* What only an attacker wants of a kernel: clear a bit of CR0 or CR4 (where 0 or 4), or change an
+ * MSR (another number), and set it as it was before anything else runs on that CPU. */
+struct lamina_try {
+	unsigned int where, bit;
+};
+
+/* 0: it could be done; -1 with errno EPERM: #GP */
+#define LAMINA_TRY _IOW('L', 2, struct lamina_try)
+
 #endif

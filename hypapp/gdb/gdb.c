@@ -67,12 +67,19 @@ static bool add_breaks(void)
 	return any;
 }
 
+static void enable(void)
+{
+	atomic_store(&enabled, 1);
+	hypapp_want(~0u);
+}
+
 static err_t gdb_init(u32 n)
 {
 	bool breaks = add_breaks(), port = stub_init();
 
 	(void)n;
-	atomic_store(&enabled, breaks || port);
+	if (breaks || port)
+		enable();
 	return OK;
 }
 
@@ -263,10 +270,7 @@ __attribute__((noinline)) static enum exit_answer watch(struct vcpu *v, const st
 	return a;
 }
 
-/* Without a breakpoint or gdb an exit costs this. */
-hypapp_exit_fn gdb_on_exit;
-
-enum exit_answer gdb_on_exit(struct vcpu *v, const struct exit *x)
+static enum exit_answer gdb_on_exit(struct vcpu *v, const struct exit *x)
 {
 	return atomic_load(&enabled) ? watch(v, x) : EXIT_PASS;
 }
@@ -282,7 +286,7 @@ static enum exit_answer gdb_hypercall(struct vcpu *v, u32 number)
 	if (cpu == HC_BREAK_ALL || cpu < cpu_count)
 		ok = how & HC_BREAK_OFF ? brk_remove(v, BRK_BY_OPTION, linear, cpu)
 					: brk_add(v, BRK_BY_OPTION, linear, cpu);
-	atomic_store(&enabled, 1);
+	enable();
 	v->entry_hook = true;
 	v->gpr[GPR_RAX] = ok ? 0 : HC_ERANGE;
 	return EXIT_ADVANCE;
@@ -290,7 +294,10 @@ static enum exit_answer gdb_hypercall(struct vcpu *v, u32 number)
 
 const struct hypapp gdb_hypapp = {
 	.name = "gdb",
+	.always = true,
+	.hypercalls = HC_NS(1),
 	.init = gdb_init,
+	.on_exit = gdb_on_exit,
 	.on_entry = gdb_on_entry,
 	.on_start = gdb_on_start,
 	.hypercall = gdb_hypercall,

@@ -8,8 +8,6 @@
 #include "hypapp/gdb/link.h"
 #include "lib/string.h"
 
-extern const struct hypapp *const hypapp_list[];
-
 static void show_cr(struct vcpu *v)
 {
 	char line[200];
@@ -24,9 +22,7 @@ static void show_cr(struct vcpu *v)
 
 static void show_exits(void)
 {
-	for (const struct hypapp *const *h = hypapp_list; *h; h++)
-		if ((*h)->report)
-			(*h)->report(link_line);
+	hypapps_report(link_line);
 }
 
 static void on_dump(struct vcpu *v, void *arg)

@@ -1,27 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A hypapp watches or steers the guest: one object, registered in hypapp/list.c, the same on VT-x
- * and AMD-V. Its hooks run on the CPU that had the exit, in root mode with interrupts off; they
- * must not block, print, or assert on what the guest did.
+ * and AMD-V. Option hypapps= chooses which of them run. Hooks run on the CPU that had the exit, in
+ * root mode with interrupts off; they must not block, print, or assert on what the guest did. Every
+ * hook may be NULL. What a hypapp may ask for is here, in hv/watch.h, hv/rights.h, hv/gmem.h and
+ * hv/world.h.
  */
 #ifndef HV_HYPAPP_H
 #define HV_HYPAPP_H
 
+#include "crmodel/crm.h"
 #include "hv/backend.h"
 #include "hv/err.h"
 #include "hv/exit.h"
 #include "hv/trace.h"
 #include "hv/vcpu.h"
 
-/* NAME_on_exit of each hypapp: every exit, before Lamina's own handler. */
-typedef enum exit_answer hypapp_exit_fn(struct vcpu *v, const struct exit *x);
+/* A write, by whatever instruction, that would change what the guest reads in CR0 or CR4. */
+struct cr_change {
+	enum crm_name cr;
+	u64 old, new; /* as the guest reads them */
+};
 
 struct hypapp {
 	const char *name;
-	/* Once, on CPU 0, before the guest runs. May be NULL, as every hook may. */
+	u32 hypercalls; /* its namespace: HC_NS(n), or 0: none */
+	bool always;	/* runs whatever hypapps= says: its own options choose it */
+	/* Once, on CPU 0, before the guest runs. */
 	err_t (*init)(u32 cpus);
-	/* A hypercall at CPL 0 whose number Lamina itself does not know; EXIT_PASS: not mine
-	 * either. */
+	/* Before Lamina's own handler: exits of the kinds that any hypapp has asked for with
+	 * hypapp_want; the others' too, so look at the kind first. */
+	enum exit_answer (*on_exit)(struct vcpu *v, const struct exit *x);
+	/* A change of CR0 or CR4 that the CPU allows, before it is made: of bits in cr_watch, and
+	 * of what else happens to exit. False: #GP(0) instead, and nothing changes. */
+	bool (*on_cr)(struct vcpu *v, const struct cr_change *c);
+	/* A call at CPL 0 in its namespace; EXIT_PASS: no such call, #UD. */
 	enum exit_answer (*hypercall)(struct vcpu *v, u32 number);
 	/* Behind an exit, its instruction done: once, where a hook of this exit has set
 	 * v->entry_hook. It may change the guest's registers and set entry_hook again for the next.
@@ -34,6 +47,9 @@ struct hypapp {
 	void (*report)(emit_fn emit);
 };
 
+/* From now on exits of these kinds, BIT(enum exit_kind), come to on_exit. Any CPU, also in init. */
+void hypapp_want(u32 kinds);
+
 /* Put an event into the trace of v's CPU: hypapp is an enum trace_hypapp, the rest is its own. */
 void trace_event(struct vcpu *v, u8 hypapp, u64 event, u64 a, u64 b, u64 c);
 
@@ -43,16 +59,30 @@ void trace_event(struct vcpu *v, u8 hypapp, u64 event, u64 a, u64 b, u64 c);
  * Any CPU.
  */
 const char *hypapp_option(const char *name, u32 n, size_t *len);
+/* The same for one that has words to choose from: does its last word say this one? */
+bool hypapp_option_is(const char *name, const char *word);
+/* The same for a number, decimal or 0x hexadecimal, and for bits of a register in the words of
+ * option cr4.own. False, with nothing stored: not given, or malformed, of which a warning tells. */
+bool hypapp_option_number(const char *name, u64 *out);
+bool hypapp_option_bits(const char *name, enum crm_name cr, u64 *out);
 
-/* Core's side: on_entry (behind the exit, which was answered so) and on_start of all hypapps.
- * False: the instruction has been advanced over. */
+/* Core's side: choose by option hypapps= and call init of each. CPU 0, once. */
+err_t hypapps_init(u32 cpus);
+/* on_entry (behind the exit, which was answered so) and on_start of all hypapps. False: the
+ * instruction has been advanced over. */
 bool hypapp_entry(struct vcpu *v, const struct exit *x, enum exit_answer a);
 void hypapp_started(struct vcpu *v);
-
-/* NULL-terminated, in the order in which they are asked. */
-extern const struct hypapp *const hypapp_list[];
-
-/* Asks each NAME_on_exit, in that order, until one answers. On the CPU that exited. */
+/* Asks each on_exit until one answers. */
 enum exit_answer hypapps_on_exit(struct vcpu *v, const struct exit *x);
+bool hypapps_on_cr(struct vcpu *v, const struct cr_change *c);
+enum exit_answer hypapps_on_hypercall(struct vcpu *v, u32 number);
+void hypapps_report(emit_fn emit);
+
+/* BIT(enum exit_kind) of those that on_exit is to see. */
+extern _Atomic u32 hypapp_kinds;
+
+/* All there are, NULL-terminated, in the order in which they are asked; and those that run. */
+extern const struct hypapp *const hypapp_list[];
+extern const struct hypapp *hypapp_chosen[];
 
 #endif

@@ -20,10 +20,6 @@
 /* ECX = enum hc_info item -> EAX 0, EBX/ECX = low/high half; EAX HC_ERANGE: no such item */
 #define HC_INFO (HC_MAGIC | 1)
 
-/* EBX = CPU index, ECX = counter (exit kind, see exit_kinds.def) -> EAX 0, EBX/ECX = low/high half
- * of the count, EDX = number of counters; EAX HC_ERANGE: no such CPU or counter */
-#define HC_STATS (HC_MAGIC | 2)
-
 /* ECX = enum hc_cr item of the CPU that calls -> EAX 0, EBX/ECX = low/high half; EAX HC_ERANGE */
 #define HC_CR (HC_MAGIC | 3)
 
@@ -47,12 +43,34 @@
  * no memory there. Of a position this is the low half. */
 #define HC_TRACE (HC_MAGIC | 7)
 
+/* The numbers of hypapps, in spaces of sixteen: which of them run, HC_HYPAPP tells. */
+#define HC_NS_CALLS 0xfu
+#define HC_NS(n)    (HC_MAGIC | (n) << 4)
+
+/* ECX = n, from 0 -> EAX 0, EBX, ECX, EDX = the name of the n-th hypapp that runs, twelve bytes
+ * without a NUL; EAX HC_ERANGE: there are no more. */
+#define HC_HYPAPP (HC_MAGIC | 8)
+
 /* Of the hypapp gdb: have the guest stop at the linear address EBX (low half), EDX (high half), on
  * the CPU of index ECX or, HC_BREAK_ALL, on all; HC_BREAK_OFF in ECX besides: no longer -> EAX 0;
  * EAX HC_ERANGE: no such CPU, too many, or not set. */
-#define HC_BREAK     (HC_MAGIC | 0x10)
+#define HC_BREAK     (HC_NS(1) | 0)
 #define HC_BREAK_ALL 0xffffu
 #define HC_BREAK_OFF 0x80000000u
+
+/* Of the hypapp stats: EBX = CPU index, ECX = counter (exit kind, see exit_kinds.def) -> EAX 0,
+ * EBX/ECX = low/high half of the count, EDX = number of counters; EAX HC_ERANGE: no such CPU or
+ * counter */
+#define HC_STATS (HC_NS(8) | 0)
+
+/* Of the hypapps crwatch and msrwatch: ECX = 1: from now on what is watched stays as it is; 0: no
+ * change -> EAX 0, EBX = changes seen since the start, ECX = those that were refused */
+#define HC_CRWATCH  (HC_NS(2) | 0)
+#define HC_MSRWATCH (HC_NS(9) | 0)
+
+/* Of the hypapp hello: EBX = a number -> EAX 0, EBX = that number and how often this was called
+ * before on the CPU that calls. */
+#define HC_HELLO (HC_NS(3) | 0)
 
 #define HC_ERANGE 0xffffffffu
 

@@ -12,6 +12,7 @@
 
 #include <stdatomic.h>
 
+#include "hv/exit.h"
 #include "hv/trace.h"
 #include "hv/types.h"
 #include "hv/vcpu.h"
@@ -70,7 +71,8 @@ struct pcpu {
 	struct vcpu vcpu;
 	struct pcpu_public pub;
 	struct trace_ring *trace;
-	u64 trace_mask; /* bytes of the ring's records less one */
+	u64 exits[EXIT_KINDS]; /* since the start; the probe's are not counted */
+	u64 trace_mask;	       /* bytes of the ring's records less one */
 	u64 gdt[GDT_SIZE / 8];
 	struct tss tss;
 	u8 nmi_stack[NMI_STACK_SIZE] __attribute__((aligned(16)));

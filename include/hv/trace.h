@@ -56,7 +56,17 @@ enum trace_kind {
 
 enum trace_start { TRACE_INIT_SENT, TRACE_SIPI_SENT, TRACE_INIT, TRACE_SIPI };
 
-enum trace_hypapp { TRACE_STATS = 1, TRACE_GDB = 2 };
+enum trace_hypapp {
+	TRACE_STATS = 1,
+	TRACE_GDB,
+	TRACE_HELLO,
+	TRACE_CRWATCH,
+	TRACE_MSRWATCH,
+	TRACE_VAULT,
+	TRACE_WX,
+	TRACE_STEP,
+	TRACE_SYSCALLS
+};
 
 struct trace_record {
 	u32 tsc[2]; /* ticks, low half and high half */

@@ -147,6 +147,15 @@ judge_guest() {
 		;;
 	esac
 	case ,$do, in *,stats,*) ok "the guest's table of exits adds up" table_adds_up ;; esac
+	case ,$do, in *,watch,*)
+		ok 'hello counts its calls' has '^guest: hello 41 '
+		ok 'what is watched can be changed, by each CPU' count $((3 * cpus)) '^guest: cpu[0-9]+ (cr|msr) [04c][0-9a-f]* bit [0-9]+: done'
+		ok 'and no more once it is pinned' count $((3 * cpus)) '^guest: cpu[0-9]+ (cr|msr) [04c][0-9a-f]* bit [0-9]+: refused'
+		ok 'crwatch has seen it' has "^lamina: crwatch: [0-9]+ changes, $((2 * cpus)) of them refused"
+		ok 'it says where' count $((2 * cpus)) '^lamina: crwatch: cpu[0-9]: CR[04] [0-9a-f]+ -> [0-9a-f]+ refused, RIP f{8}[0-9a-f]{8}, CR3 '
+		ok 'msrwatch too' has "^lamina: msrwatch: [0-9]+ writes, $cpus of them refused"
+		;;
+	esac
 	case ,$do, in *,hour,*)
 		ok 'it was up for an hour' has '^guest: an hour, up 36[0-9][0-9] s$'
 		ok 'CR exits there were' has '^lamina: exits cpu0 CR [1-9]'

@@ -50,9 +50,7 @@ static void flip(struct vcpu *v, enum cpu_reg reg, u64 bit)
 	backend->state_set(v, reg, backend->state_get(v, reg) ^ bit);
 }
 
-hypapp_exit_fn inject_on_exit;
-
-enum exit_answer inject_on_exit(struct vcpu *v, const struct exit *x)
+static enum exit_answer inject_on_exit(struct vcpu *v, const struct exit *x)
 {
 	struct undo *u = &undos[v->index];
 
@@ -76,6 +74,16 @@ enum exit_answer inject_on_exit(struct vcpu *v, const struct exit *x)
 	return EXIT_PASS;
 }
 
+static err_t inject_init(u32 cpus)
+{
+	(void)cpus;
+	hypapp_want(~0u);
+	return OK;
+}
+
 const struct hypapp inject_hypapp = {
 	.name = "inject",
+	.always = true,
+	.init = inject_init,
+	.on_exit = inject_on_exit,
 };

@@ -9,6 +9,7 @@
 #include "core/cr.h"
 #include "core/exit_handlers.h"
 #include "hv/gmem.h"
+#include "hv/hypapp.h"
 #include "core/probe.h"
 #include "core/serial.h"
 #include "core/trace.h"
@@ -73,6 +74,19 @@ enum insn_mode gmem_code_mode(struct vcpu *cpu)
 {
 	(void)cpu;
 	return INSN_32;
+}
+
+/* What a hypapp is told, and the bits whose clearing it refuses. */
+static struct cr_change change;
+static u32 change_count;
+static u64 no_clearing;
+
+bool hypapps_on_cr(struct vcpu *cpu, const struct cr_change *c)
+{
+	assert_ptr_equal(cpu, v);
+	change = *c;
+	change_count++;
+	return !(c->old & ~c->new &no_clearing);
 }
 
 u64 probe_leaked(enum crm_name name)
@@ -161,6 +175,9 @@ static int setup(void **state)
 	memset(pdptes, 0, sizeof(pdptes));
 	memset(v->gpr, 0, sizeof(v->gpr));
 	no_memory = false;
+	change_count = 0;
+	no_clearing = 0;
+	memset(cr_watched, 0, sizeof(cr_watched));
 	code_bytes = 0;
 	lines = gps = uds = flushes = commits = efer_writes = 0;
 	cr_judge_start();

@@ -168,6 +168,37 @@ static void test_lma(void **state)
 	assert_int_equal(efer_writes, 2);
 }
 
+/* What hypapps watch is owned besides, and what they refuse is #GP. */
+static void test_watched(void **state)
+{
+	const u64 on = CR0_PE | CR0_ET | CR0_WP;
+
+	(void)state;
+	cr_watched[CRM_CR0] = CR0_WP;
+	cr_again(v, CRM_CR0);
+	assert_int_equal(reg[REG_CR0_OWNED], CR0_NE | CR0_WP);
+	assert_int_equal(guest_cr(v, CRM_CR0), CR0_PE | CR0_ET);
+	no_clearing = CR0_WP;
+	assert_int_equal(mov_to(0, GPR_RAX, on), EXIT_ADVANCE);
+	assert_int_equal(change_count, 1);
+	assert_int_equal(change.cr, CRM_CR0);
+	assert_int_equal(change.old, CR0_PE | CR0_ET);
+	assert_int_equal(change.new, on);
+	assert_int_equal(mov_to(0, GPR_RAX, on), EXIT_ADVANCE); /* no change */
+	assert_int_equal(change_count, 1);
+	commits = 0;
+	assert_int_equal(mov_to(0, GPR_RAX, CR0_PE | CR0_ET), EXIT_INJECTED);
+	assert_int_equal(change_count, 2);
+	assert_int_equal(gps, 1);
+	assert_int_equal(commits, 0);
+	assert_int_equal(guest_cr(v, CRM_CR0), on);
+	assert_int_equal(mov_to(0, GPR_RAX, CR0_PG), EXIT_INJECTED); /* the CPU's own #GP */
+	assert_int_equal(change_count, 2);
+	cr_reset(v, CR0_RESET, 0); /* an INIT clears it, and it stays watched */
+	assert_int_equal(guest_cr(v, CRM_CR0), CR0_RESET);
+	assert_int_equal(reg[REG_CR0_OWNED] & CR0_WP, CR0_WP);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +211,7 @@ int main(void)
 		cmocka_unit_test_setup(test_clts_lmsw, setup),
 		cmocka_unit_test_setup(test_flush, setup),
 		cmocka_unit_test_setup(test_lma, setup),
+		cmocka_unit_test_setup(test_watched, setup),
 	};
 
 	return RUN(tests);

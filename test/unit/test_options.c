@@ -162,7 +162,7 @@ static void test_bad_words(void **state)
 	assert_string_equal(warnings,
 			    "option foo ignored: unknown; known are guest drive sipi cpuid "
 			    "serial shutdown vmx log quirk probe trace trace_out cr0.own "
-			    "cr4.own break break.action gdb\n");
+			    "cr4.own and those of hypapps\n");
 }
 
 static void test_cr_own(void **state)

@@ -26,7 +26,8 @@ const char *trace_name(const struct trace_item *i)
 	static const char *const start[] = {"INIT sent", "SIPI sent", "INIT", "SIPI"};
 	/* as enum verdict of verdict/verdict.h has them */
 	static const char *const verdict[] = {"ok", "guest", "platform", "Lamina", "undecided"};
-	static const char *const hypapp[] = {"hypapp", "stats", "gdb"};
+	static const char *const hypapp[] = {"hypapp",	 "stats", "gdb", "hello", "crwatch",
+					     "msrwatch", "vault", "wx",	 "step",  "syscalls"};
 
 	switch (i->kind) {
 	case TRACE_EXIT: return trace_exit_name(i->sub);

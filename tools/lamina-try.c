@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lamina-try, for the Linux that runs under Lamina: has its kernel do what only an attacker wants,
+ * on every CPU, and says whether it was let. Needs the module lamina.ko (guest/kmod).
+ */
+#include "tools/lamina_dev.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+static void usage(FILE *to)
+{
+	fprintf(to,
+		"usage: lamina-try cr0|cr4 BIT    clear a bit, set it again, and say how it went\n"
+		"       lamina-try msr NUMBER     write another value, the old one again, and say so\n"
+		"       lamina-try pin            from now on hypapps crwatch and msrwatch refuse it\n"
+		"       lamina-try hello          call the hypapp hello\n"
+		"Run as root; needs /dev/lamina (insmod lamina.ko).\n");
+}
+
+/* On every CPU: what would harm is undone before anything else runs there. */
+static void try(const cpu_set_t *online, const char *what, unsigned int where, unsigned int bit)
+{
+	struct lamina_try t = {.where = where, .bit = bit};
+
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, online))
+			continue;
+		dev_pin(cpu);
+		if (dev_try(&t))
+			printf("guest: cpu%d %s %x bit %u: done\n", cpu, what, where, bit);
+		else
+			printf("guest: cpu%d %s %x bit %u: refused\n", cpu, what, where, bit);
+	}
+}
+
+static void hypapp_call(unsigned int function, unsigned int argument, const char *name)
+{
+	struct lamina_call c = {.eax = function, .ebx = argument, .ecx = argument};
+
+	if (!dev_call(&c) || c.eax)
+		dev_die(name, "it does not run; hypapps= chooses it");
+	printf("guest: %s %u %u\n", name, c.ebx, c.ecx);
+}
+
+static unsigned int number(const char *s)
+{
+	char *end;
+	unsigned long n = strtoul(s, &end, 0);
+
+	if (!*s || *end || n > 0xffffffff)
+		dev_die(s, "not a number");
+	return (unsigned int)n;
+}
+
+int main(int argc, char **argv)
+{
+	cpu_set_t online;
+
+	if (argc == 2 && !strcmp(argv[1], "--help")) {
+		usage(stdout);
+		return 0;
+	}
+	if (argc == 3 && (!strcmp(argv[1], "cr0") || !strcmp(argv[1], "cr4"))) {
+		dev_open("lamina-try", &online);
+		try(&online, "cr", argv[1][2] - '0', number(argv[2]));
+	} else if (argc == 3 && !strcmp(argv[1], "msr")) {
+		dev_open("lamina-try", &online);
+		try(&online, "msr", number(argv[2]), 0);
+	} else if (argc == 2 && !strcmp(argv[1], "pin")) {
+		dev_open("lamina-try", &online);
+		hypapp_call(HC_CRWATCH, 1, "crwatch");
+		hypapp_call(HC_MSRWATCH, 1, "msrwatch");
+	} else if (argc == 2 && !strcmp(argv[1], "hello")) {
+		dev_open("lamina-try", &online);
+		dev_pin(0);
+		hypapp_call(HC_HELLO, 40, "hello");
+	} else {
+		usage(stderr);
+		return 1;
+	}
+	return 0;
+}
