@@ -89,6 +89,7 @@ static enum exit_answer (*const handler[EXIT_KINDS])(struct vcpu *, const struct
 	[EXIT_TASK_SWITCH] = exit_task_switch,
 	[EXIT_SHUTDOWN] = exit_shutdown,
 	[EXIT_STEP] = carry_on,
+	[EXIT_TIMER] = carry_on,
 	[EXIT_UNKNOWN] = no_such_insn,
 };
 

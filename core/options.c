@@ -120,7 +120,7 @@ static void set_option(struct word w, struct options *o, options_warn_fn warn, v
 	struct word name = {w.s, 0};
 	struct word value = {w.s + w.len, 0};
 	const struct option *opt;
-	char shown[40], line[160];
+	char shown[40], line[200];
 
 	while (name.len < w.len && w.s[name.len] != '=')
 		name.len++;

@@ -41,6 +41,13 @@ void svm_trap_events(struct vcpu *v, u32 exceptions, bool interrupts)
 	vmcb_write(v, VMCB_INTERCEPTS1, exits1 | (interrupts ? INTERCEPT(SVM_INTR) : 0));
 }
 
+bool svm_timer(struct vcpu *v, u64 ticks)
+{
+	(void)v;
+	(void)ticks;
+	return false;
+}
+
 /* Two bits an MSR, read and write, for three ranges of 2000h. */
 void svm_trap_msr(u32 msr, bool read, bool write)
 {

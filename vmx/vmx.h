@@ -17,6 +17,7 @@ enum vmcs_field {
 #define PIN_INTR_EXITING BIT(0)
 #define PIN_NMI_EXITING	 BIT(3)
 #define PIN_VIRTUAL_NMIS BIT(5)
+#define PIN_TIMER	 BIT(6)
 
 #define PROC_NMI_WINDOW	 BIT(22)
 #define PROC_IO_BITMAPS	 BIT(25)
@@ -104,6 +105,7 @@ enum vmx_exit_reason {
 	VMX_EPT_VIOLATION = 48,
 	VMX_EPT_MISCONFIG = 49,
 	VMX_INVEPT = 50,
+	VMX_PREEMPTION_TIMER = 52,
 	VMX_INVVPID = 53,
 	VMX_XSETBV = 55,
 	VMX_VMFUNC = 59,

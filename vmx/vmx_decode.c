@@ -28,6 +28,7 @@ static const u8 kind_of[VMX_REASON_COUNT] = {
 	[VMX_EPT_VIOLATION] = EXIT_SLAT,
 	[VMX_EPT_MISCONFIG] = EXIT_SLAT,
 	[VMX_INVEPT] = EXIT_VIRT_INSN,
+	[VMX_PREEMPTION_TIMER] = EXIT_TIMER,
 	[VMX_INVVPID] = EXIT_VIRT_INSN,
 	[VMX_XSETBV] = EXIT_XSETBV,
 	[VMX_VMFUNC] = EXIT_VIRT_INSN,
@@ -146,6 +147,7 @@ void vmx_decode(struct vcpu *v, struct exit *x)
 	case EXIT_INTR:
 	case EXIT_INIT:
 	case EXIT_SIPI:
+	case EXIT_TIMER:
 	case EXIT_SHUTDOWN: decode_event(x); break;
 	case EXIT_NMI_WINDOW:
 		decode_event(x);

@@ -37,6 +37,21 @@ void vmx_trap_events(struct vcpu *v, u32 exceptions, bool interrupts)
 	vmwrite(VMCS_PIN_CONTROLS, pin | (interrupts ? PIN_INTR_EXITING : 0));
 }
 
+/* It counts at the TSC's rate over two to the power of IA32_VMX_MISC[4:0] (Intel SDM vol.
+ * 3C, 26.5.1). */
+bool vmx_timer(struct vcpu *v, u64 ticks)
+{
+	u64 pin = vmread(VMCS_PIN_CONTROLS) & ~PIN_TIMER;
+	u64 count = ticks >> (vmx_caps.misc & 31);
+
+	(void)v;
+	if (!(vmx_caps.pin >> 32 & PIN_TIMER))
+		return false;
+	vmwrite(VMCS_PREEMPTION_TIMER, count < 0xffffffff ? count : 0xffffffff);
+	vmwrite(VMCS_PIN_CONTROLS, ticks ? pin | PIN_TIMER : pin);
+	return true;
+}
+
 /* Reads in the first half, writes in the second; low MSRs, then those from C0000000h. */
 void vmx_trap_msr(u32 msr, bool read, bool write)
 {

@@ -4,6 +4,7 @@
 #include "core/serial.h"
 #include "hv/hypapp.h"
 #include "hv/hypercall.h"
+#include "hypapp/service/timer.h"
 #include "hypapp/service/watch.h"
 #include "lib/string.h"
 
@@ -114,17 +115,21 @@ enum exit_answer hypapps_on_exit(struct vcpu *v, const struct exit *x)
 {
 	enum exit_answer a = EXIT_PASS;
 
-	FOR_CHOSEN(h)
-	if (a == EXIT_PASS && (*h)->on_exit)
-		a = (*h)->on_exit(v, x);
+	if (timer_is_due(v, x))
+		FOR_CHOSEN (h)
+			if ((*h)->on_timer)
+				(*h)->on_timer(v);
+	FOR_CHOSEN (h)
+		if (a == EXIT_PASS && (*h)->on_exit)
+			a = (*h)->on_exit(v, x);
 	return a == EXIT_PASS ? watch_on_exit(v, x) : a;
 }
 
 bool hypapps_on_cr(struct vcpu *v, const struct cr_change *c)
 {
-	FOR_CHOSEN(h)
-	if ((*h)->on_cr && !(*h)->on_cr(v, c))
-		return false;
+	FOR_CHOSEN (h)
+		if ((*h)->on_cr && !(*h)->on_cr(v, c))
+			return false;
 	return true;
 }
 
@@ -133,10 +138,11 @@ static enum exit_answer hc_hypapp(struct vcpu *v)
 {
 	u32 name[3] = {0}, i = 0;
 
-	FOR_CHOSEN(h)
-	if (i++ == (u32)v->gpr[GPR_RCX])
-		memcpy(name, (*h)->name,
-		       strlen((*h)->name) < sizeof(name) ? strlen((*h)->name) : sizeof(name));
+	FOR_CHOSEN (h)
+		if (i++ == (u32)v->gpr[GPR_RCX])
+			memcpy(name, (*h)->name,
+			       strlen((*h)->name) < sizeof(name) ? strlen((*h)->name)
+								 : sizeof(name));
 	v->gpr[GPR_RAX] = name[0] ? 0 : HC_ERANGE;
 	v->gpr[GPR_RBX] = name[0];
 	v->gpr[GPR_RCX] = name[1];
@@ -148,17 +154,17 @@ enum exit_answer hypapps_on_hypercall(struct vcpu *v, u32 number)
 {
 	if (number == HC_HYPAPP)
 		return hc_hypapp(v);
-	FOR_CHOSEN(h)
-	if ((*h)->hypercalls && (*h)->hypercalls == NS_OF(number) && (*h)->hypercall)
-		return (*h)->hypercall(v, number);
+	FOR_CHOSEN (h)
+		if ((*h)->hypercalls && (*h)->hypercalls == NS_OF(number) && (*h)->hypercall)
+			return (*h)->hypercall(v, number);
 	return EXIT_PASS;
 }
 
 void hypapps_report(emit_fn emit)
 {
-	FOR_CHOSEN(h)
-	if ((*h)->report)
-		(*h)->report(emit);
+	FOR_CHOSEN (h)
+		if ((*h)->report)
+			(*h)->report(emit);
 }
 
 bool hypapp_entry(struct vcpu *v, const struct exit *x, enum exit_answer a)
@@ -166,17 +172,17 @@ bool hypapp_entry(struct vcpu *v, const struct exit *x, enum exit_answer a)
 	if (a == EXIT_ADVANCE)
 		backend->advance(v, x);
 	v->entry_hook = false;
-	FOR_CHOSEN(h)
-	if ((*h)->on_entry)
-		(*h)->on_entry(v);
+	FOR_CHOSEN (h)
+		if ((*h)->on_entry)
+			(*h)->on_entry(v);
 	return false;
 }
 
 void hypapp_started(struct vcpu *v)
 {
-	FOR_CHOSEN(h)
-	if ((*h)->on_start)
-		(*h)->on_start(v);
+	FOR_CHOSEN (h)
+		if ((*h)->on_start)
+			(*h)->on_start(v);
 }
 
 const char *hypapp_option(const char *name, u32 n, size_t *len)

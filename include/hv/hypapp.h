@@ -43,6 +43,8 @@ struct hypapp {
 	/* The CPU is about to run its first instruction: CPU 0 that of the guest, others after a
 	 * SIPI. */
 	void (*on_start)(struct vcpu *v);
+	/* The time that any hypapp gave timer_set for this CPU has come, in an exit. */
+	void (*on_timer)(struct vcpu *v);
 	/* Guest power-off: the last chance to say something. */
 	void (*report)(emit_fn emit);
 };
@@ -65,6 +67,14 @@ bool hypapp_option_is(const char *name, const char *word);
  * option cr4.own. False, with nothing stored: not given, or malformed, of which a warning tells. */
 bool hypapp_option_number(const char *name, u64 *out);
 bool hypapp_option_bits(const char *name, enum crm_name cr, u64 *out);
+
+/*
+ * Call on_timer of all hypapps on v's CPU, once, at TSC tick `at`; an earlier one that has been set
+ * stays. On that CPU, in an exit, on_start or on_timer. VT-x has a timer that makes an exit for it;
+ * on AMD-V it comes with the first exit after that tick, of which there is at least one when the
+ * guest next takes an interrupt. An INIT does not end it.
+ */
+void timer_set(struct vcpu *v, u64 at);
 
 /* Core's side: choose by option hypapps= and call init of each. CPU 0, once. */
 err_t hypapps_init(u32 cpus);

@@ -118,6 +118,14 @@ table_adds_up() {
 		END { if (!table) exit 1 }' "$log"
 }
 
+# Of the samples that hypapp.stats.every=0x400000 asks of CPU 0 a part in a hundred has been taken: nearly all with a timer
+# of the CPU's, less where the guest's interrupts must do
+samples_taken() {
+	awk -v part="$1" '/^lamina: power-off at tick/ { sub(/,/, "", $5); ticks = $5 - $NF }
+		/^lamina: stats: cpu0/ { samples = $4 }
+		END { exit !(samples > ticks / 4194304 * part / 100) }' "$log"
+}
+
 judge_guest() {
 	ok 'no panic' count 0 '^lamina: PANIC|Kernel panic'
 	ok 'Lamina says how much memory it took' has '^lamina: memory 0x[0-9a-f]+-0x[0-9a-f]+ .*taken'
@@ -151,6 +159,11 @@ judge_guest() {
 		ok 'hello counts its calls' has '^guest: hello 41 '
 		ok 'what is watched can be changed, by each CPU' count $((3 * cpus)) '^guest: cpu[0-9]+ (cr|msr) [04c][0-9a-f]* bit [0-9]+: done'
 		ok 'and no more once it is pinned' count $((3 * cpus)) '^guest: cpu[0-9]+ (cr|msr) [04c][0-9a-f]* bit [0-9]+: refused'
+		ok 'every CPU takes its samples' count "$cpus" '^lamina: stats: cpu[0-9]+ [1-9][0-9]* samples'
+		case $model in
+		corei*) ok 'nearly all of them' samples_taken 90 ;;
+		*) ok 'when its interrupts come' samples_taken 10 ;;
+		esac
 		ok 'crwatch has seen it' has "^lamina: crwatch: [0-9]+ changes, $((2 * cpus)) of them refused"
 		ok 'it says where' count $((2 * cpus)) '^lamina: crwatch: cpu[0-9]: CR[04] [0-9a-f]+ -> [0-9a-f]+ refused, RIP f{8}[0-9a-f]{8}, CR3 '
 		ok 'msrwatch too' has "^lamina: msrwatch: [0-9]+ writes, $cpus of them refused"

@@ -24,6 +24,11 @@ u64 cr_watched[CRM_CRS];
 
 static struct vcpu vcpu;
 static struct vcpu *const v = &vcpu;
+
+static void set_clock(u64 tsc)
+{
+	fake_cpu->tsc = tsc;
+}
 static char said[200];
 static u32 inits[3], asked[3], agains, gps;
 static enum exit_answer answer;
@@ -118,12 +123,31 @@ static void state_set(struct vcpu *cpu, enum cpu_reg r, u64 value)
 	reg[r] = value;
 }
 
+static bool has_timer, interrupts_trapped;
+static u64 timer_ticks;
+
+static bool timer(struct vcpu *cpu, u64 ticks)
+{
+	(void)cpu;
+	timer_ticks = ticks;
+	return has_timer;
+}
+
+static void trap_events(struct vcpu *cpu, u32 exceptions, bool interrupts)
+{
+	(void)cpu;
+	assert_int_equal(exceptions, 0);
+	interrupts_trapped = interrupts;
+}
+
 static const struct backend fake = {
 	.vendor = CRM_AMD,
 	.state_get = state_get,
 	.state_set = state_set,
 	.trap_msr = trap_msr,
 	.trap_port = trap_port,
+	.timer = timer,
+	.trap_events = trap_events,
 };
 
 #define APP(n)                                                                      \
@@ -157,12 +181,21 @@ APP(0)
 APP(1)
 APP(2)
 
-static const struct hypapp first = {"first", HC_NS(1), false, init_0, on_exit_0,
-				    on_cr_0, call_0,   NULL,  NULL,   NULL},
-			   second = {"second", HC_NS(2), false, init_1, on_exit_1,
-				     on_cr_1,  call_1,	 NULL,	NULL,	NULL},
-			   third = {"third", HC_NS(3), true, init_2, on_exit_2,
-				    on_cr_2, call_2,   NULL, NULL,   NULL};
+static u32 timers;
+
+static void on_timer(struct vcpu *cpu)
+{
+	(void)cpu;
+	timers++;
+}
+
+#define OBJECT(n)                                                                                 \
+	.hypercalls = HC_NS(n + 1), .init = init_##n, .on_exit = on_exit_##n, .on_cr = on_cr_##n, \
+	.hypercall = call_##n
+
+static const struct hypapp first = {.name = "first", OBJECT(0)},
+			   second = {.name = "second", OBJECT(1), .on_timer = on_timer},
+			   third = {.name = "third", .always = true, OBJECT(2)};
 const struct hypapp *const hypapp_list[] = {&first, &second, &third, NULL};
 const struct hypapp *hypapp_chosen[4];
 
@@ -373,6 +406,63 @@ static void test_port_watch(void **state)
 	assert_false(port_watch(0x70, false));
 }
 
+/* Once, at the first exit behind that tick; the earlier of two. */
+static void test_timer(void **state)
+{
+	struct exit x = {.kind = EXIT_CPUID};
+
+	(void)state;
+	start("hypapps=second");
+	timers = 0;
+	has_timer = true;
+	set_clock(1000);
+	timer_set(v, 1500);
+	assert_int_equal(timer_ticks, 500);
+	set_clock(1000);
+	timer_set(v, 1700);
+	assert_int_equal(timer_ticks, 500);
+	set_clock(1000);
+	timer_set(v, 1400);
+	assert_int_equal(timer_ticks, 400);
+	assert_int_equal(hypapp_kinds, ~0u);
+	set_clock(1399);
+	assert_int_equal(hypapps_on_exit(v, &x), EXIT_PASS);
+	assert_int_equal(timer_ticks, 1);
+	assert_int_equal(timers, 0);
+	set_clock(1400);
+	hypapps_on_exit(v, &x);
+	hypapps_on_exit(v, &x);
+	assert_int_equal(timers, 1);
+	assert_int_equal(timer_ticks, 0);
+	timer_set(v, 7); /* it is late already */
+	assert_int_equal(timer_ticks, 1);
+	hypapps_on_exit(v, &x);
+	assert_int_equal(timers, 2);
+}
+
+/* Without a timer each interrupt makes an exit, and is let in before the next. */
+static void test_timer_by_interrupts(void **state)
+{
+	struct exit cpuid = {.kind = EXIT_CPUID}, intr = {.kind = EXIT_INTR};
+
+	(void)state;
+	start("hypapps=second");
+	timers = 0;
+	has_timer = false;
+	set_clock(1000);
+	timer_set(v, 2000);
+	assert_true(interrupts_trapped);
+	hypapps_on_exit(v, &intr);
+	assert_false(interrupts_trapped);
+	hypapps_on_exit(v, &cpuid);
+	assert_true(interrupts_trapped);
+	assert_int_equal(timers, 0);
+	set_clock(2001);
+	hypapps_on_exit(v, &intr);
+	assert_false(interrupts_trapped);
+	assert_int_equal(timers, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,6 +470,7 @@ int main(void)
 		cmocka_unit_test(test_asked),	 cmocka_unit_test(test_hypercalls),
 		cmocka_unit_test(test_cr_watch), cmocka_unit_test(test_msr_watch),
 		cmocka_unit_test(test_kept),	 cmocka_unit_test(test_port_watch),
+		cmocka_unit_test(test_timer),	 cmocka_unit_test(test_timer_by_interrupts),
 	};
 
 	return RUN(tests);

@@ -65,7 +65,7 @@ $(BUILD)/unit/64/test_trap: $(BUILD)/unit/64/core/trap.o
 $(BUILD)/unit/64/test_exits: $(patsubst %,$(BUILD)/unit/64/core/%.o,exit_msr mtrr)
 $(BUILD)/unit/64/test_exit_port: $(BUILD)/unit/64/core/exit_port.o
 $(BUILD)/unit/64/test_trace: $(BUILD)/unit/64/core/trace.o
-$(BUILD)/unit/64/test_hypapp: $(patsubst %,$(BUILD)/unit/64/hypapp/service/%.o,hook watch)
+$(BUILD)/unit/64/test_hypapp: $(patsubst %,$(BUILD)/unit/64/hypapp/service/%.o,hook timer watch)
 $(BUILD)/unit/64/test_exit_slat: $(BUILD)/unit/64/core/exit_slat.o
 $(BUILD)/unit/64/test_exit_cr $(BUILD)/unit/64/test_cr_judge: $(patsubst %,$(BUILD)/unit/64/core/%.o,exit_cr cr_judge)
 
