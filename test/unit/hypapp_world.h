@@ -29,6 +29,22 @@ u64 cr_watched[CRM_CRS];
 static struct vcpu vcpu;
 static struct vcpu *const v = &vcpu;
 
+static char said[200];
+static u32 inits[3], asked[3], agains, gps;
+static enum exit_answer answer;
+static u64 reg[REG_COUNT];
+static struct {
+	u32 msr;
+	bool read, write;
+} traps[256];
+static u32 trap_count;
+static bool port_trapped[0x10000];
+
+u32 this_cpu(void)
+{
+	return 0;
+}
+
 void say(const char *f, ...)
 {
 	va_list ap;
