@@ -10,11 +10,13 @@
 #include "core/serial.h"
 #include "core/page.h"
 #include "core/trace.h"
+#include "core/world.h"
 #include "hv/hypapp.h"
 #include "lib/fmt.h"
 #include "x86/insn.h"
 
-#define PM1_SLP_EN BIT(13)
+#define PM1_SLP_EN_BYTE 1
+#define PM1_SLP_EN	BIT(5) /* of that byte */
 
 static u32 port_in(u16 port, u32 size)
 {
@@ -43,12 +45,12 @@ static void report(void)
 	trace_out(say_line);
 }
 
-/* SLP_EN is bit 13: in the register's second byte. */
 static bool sets_slp_en(const struct exit *x, u32 value)
 {
-	u32 at = x->port.port - machine.pm.pm1a_cnt;
+	u16 pm1a = machine.pm.pm1a_cnt;
+	u8 byte;
 
-	return at < 2 && (value << 8 * at & PM1_SLP_EN);
+	return pm1a && port_byte(x, value, pm1a + PM1_SLP_EN_BYTE, &byte) && (byte & PM1_SLP_EN);
 }
 
 enum exit_answer exit_port(struct vcpu *v, const struct exit *x)
@@ -56,11 +58,14 @@ enum exit_answer exit_port(struct vcpu *v, const struct exit *x)
 	u32 size = x->port.size;
 	u64 mask = size == 4 ? 0xffffffff : BIT(8 * size) - 1;
 	u64 rax = v->gpr[GPR_RAX];
+	bool off, stopped = false;
 
 	/* string I/O to a power-management port: no system does it; let it run unseen from now on
 	 */
 	if (x->port.string) {
 		port_trap_power(false);
+		if (hypapps_wipe(v))
+			world_go(v);
 		return EXIT_RETRY;
 	}
 	if (x->port.in) {
@@ -71,9 +76,14 @@ enum exit_answer exit_port(struct vcpu *v, const struct exit *x)
 		v->gpr[GPR_RAX] = size == 4 ? value : (rax & ~mask) | (value & mask);
 		return EXIT_ADVANCE;
 	}
-	if (sets_slp_en(x, (u32)(rax & mask)))
+	off = sets_slp_en(x, (u32)(rax & mask));
+	if (off)
 		report();
+	if (off || guard_sees_reset(x, (u32)rax))
+		stopped = hypapps_wipe(v);
 	port_out(x->port.port, size, (u32)rax);
+	if (stopped)
+		world_go(v);
 	return EXIT_ADVANCE;
 }
 

@@ -5,6 +5,7 @@
 #include "core/panic.h"
 #include "core/reset.h"
 #include "core/serial.h"
+#include "hv/hypapp.h"
 #include "lib/fmt.h"
 #include "x86/insn.h"
 
@@ -14,7 +15,10 @@
 
 void machine_reset(const char *why)
 {
+	struct pcpu *p = gs_self();
+
 	say("%s; resetting the machine", why);
+	hypapps_wipe(&p->vcpu);
 	outb(RESET_PORT, 2);
 	outb(RESET_PORT, 6);
 	outb(KBC_COMMAND, KBC_RESET);

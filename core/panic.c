@@ -6,6 +6,7 @@
 #include "core/trace.h"
 #include "core/core.h"
 #include "hv/assert.h"
+#include "hv/hypapp.h"
 #include "lib/fmt.h"
 #include "x86/insn.h"
 
@@ -44,6 +45,7 @@ _Noreturn static void report_and_stop(const char *what)
 		stop();
 	mp_stop_others();
 	say("PANIC on CPU %u: %s", p ? p->index : 0, what);
+	hypapps_wipe(NULL);
 	say("tick %" FMT64 "u, CR0 %" FMT64 "x CR2 %" FMT64 "x CR3 %" FMT64 "x CR4 %" FMT64 "x",
 	    rdtsc(), read_cr0(), read_cr2(), read_cr3(), read_cr4());
 	if (p) {

@@ -9,7 +9,9 @@
 enum { RSDP_REVISION = 15, RSDP_RSDT = 16, RSDP_XSDT = 24 };
 enum { MADT_ENTRIES = 44, MADT_LAPIC = 0, MADT_X2APIC = 9 };
 enum { CPU_ENABLED = 1 };
-enum { FADT_PM1A_CNT = 64, FADT_V1_BYTES = 116 };
+enum { FADT_PM1A_CNT = 64, FADT_FLAGS = 112, FADT_RESET = 116, FADT_V1_BYTES = 116 };
+enum { FADT_RESET_ADDRESS = 120, FADT_RESET_VALUE = 128, FADT_V2_BYTES = 132 };
+enum { FLAG_RESET = BIT(10), SPACE_IO = 1 };
 
 static u64 get(const u8 *p, size_t off, size_t bytes)
 {
@@ -160,5 +162,10 @@ const char *acpi_fadt(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, struct ac
 	if (size < FADT_V1_BYTES)
 		return "ACPI: the FADT is too short";
 	out->pm1a_cnt = (u16)get(t, FADT_PM1A_CNT, 4);
+	if (size >= FADT_V2_BYTES && (get(t, FADT_FLAGS, 4) & FLAG_RESET) &&
+	    t[FADT_RESET] == SPACE_IO) {
+		out->reset_port = (u16)get(t, FADT_RESET_ADDRESS, 8);
+		out->reset_value = t[FADT_RESET_VALUE];
+	}
 	return NULL;
 }

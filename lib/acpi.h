@@ -18,7 +18,9 @@ struct acpi_cpus {
 };
 
 struct acpi_pm {
-	u16 pm1a_cnt; /* I/O port of the PM1 control register; 0: none */
+	u16 pm1a_cnt;	/* I/O port of the PM1 control register; 0: none */
+	u16 reset_port; /* I/O port that resets the machine by reset_value; 0: none */
+	u8 reset_value;
 };
 
 /* Offset of the first valid RSDP in a piece of memory that starts on a 16-byte border; SIZE_MAX:
@@ -36,7 +38,7 @@ const char *acpi_table_find(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, con
  */
 const char *acpi_madt_cpus(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, struct acpi_cpus *out);
 
-/* The power-off register in the FADT. NULL, or what is wrong. */
+/* The registers in the FADT. NULL, or what is wrong. */
 const char *acpi_fadt(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, struct acpi_pm *out);
 
 #endif

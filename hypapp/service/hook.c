@@ -4,9 +4,11 @@
 #include "core/serial.h"
 #include "hv/hypapp.h"
 #include "hv/hypercall.h"
+#include "hv/world.h"
 #include "hypapp/service/timer.h"
 #include "hypapp/service/watch.h"
 #include "lib/string.h"
+#include "x86/insn.h"
 
 #define NS_OF(number) ((number) & ~(u32)HC_NS_CALLS)
 
@@ -122,6 +124,8 @@ enum exit_answer hypapps_on_exit(struct vcpu *v, const struct exit *x)
 	FOR_CHOSEN (h)
 		if (a == EXIT_PASS && (*h)->on_exit)
 			a = (*h)->on_exit(v, x);
+	if (x->kind == EXIT_PORT && x->port.string && guard_ends(x) && hypapps_wipe(v))
+		world_go(v);
 	return a == EXIT_PASS ? watch_on_exit(v, x) : a;
 }
 
@@ -165,6 +169,22 @@ void hypapps_report(emit_fn emit)
 	FOR_CHOSEN (h)
 		if ((*h)->report)
 			(*h)->report(emit);
+}
+
+bool hypapps_wipe(struct vcpu *v)
+{
+	bool any = false, held = !v || world_is_mine(v);
+
+	FOR_CHOSEN (h)
+		any |= (*h)->wipe != NULL;
+	if (any && !held)
+		world_stop(v);
+	FOR_CHOSEN (h)
+		if ((*h)->wipe)
+			(*h)->wipe();
+	if (any) /* a reset forgets what is in the caches: the zeros */
+		wbinvd();
+	return any && !held;
 }
 
 bool hypapp_entry(struct vcpu *v, const struct exit *x, enum exit_answer a)

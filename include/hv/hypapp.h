@@ -47,7 +47,20 @@ struct hypapp {
 	void (*on_timer)(struct vcpu *v);
 	/* Guest power-off: the last chance to say something. */
 	void (*report)(emit_fn emit);
+	/* Power-off, a panic, or a reset that Lamina sees (reset_guard) comes next, a suspend does
+	 * not count: zero what is secret. The other CPUs stand still or have been stopped, perhaps
+	 * while they wait in a hook: take no lock. The caches are written back behind it. The guest
+	 * may live on, and this be called again, where the platform does not do what was asked. */
+	void (*wipe)(void);
 };
+
+/*
+ * To be called whenever a secret comes to be: from now on the guest's ways to reset the machine
+ * exit, so that wipe is called first: ports CF9h, 64h (command FEh and its like, and output port by
+ * 60h), 92h and the FADT's reset register; until a guest does string I/O on one of them, which
+ * wipes, and ends it. In init, or on a CPU that is in an exit.
+ */
+void reset_guard(void);
 
 /* From now on exits of these kinds, BIT(enum exit_kind), come to on_exit. Any CPU, also in init. */
 void hypapp_want(u32 kinds);
@@ -87,6 +100,13 @@ enum exit_answer hypapps_on_exit(struct vcpu *v, const struct exit *x);
 bool hypapps_on_cr(struct vcpu *v, const struct cr_change *c);
 enum exit_answer hypapps_on_hypercall(struct vcpu *v, u32 number);
 void hypapps_report(emit_fn emit);
+/* Call wipe of all; v is this CPU's, NULL: the others have been stopped. True: the others stand
+ * still now until world_go. */
+bool hypapps_wipe(struct vcpu *v);
+/* The guard's view of an EXIT_PORT: does this output reset the machine? Has string I/O, which is to
+ * run without an exit, ended the guard? */
+bool guard_sees_reset(const struct exit *x, u32 value);
+bool guard_ends(const struct exit *x);
 
 /* BIT(enum exit_kind) of those that on_exit is to see. */
 extern _Atomic u32 hypapp_kinds;

@@ -74,6 +74,29 @@ bool world_call(struct vcpu *cpu, u32 index, void (*fn)(struct vcpu *cpu, void *
 	return true;
 }
 
+static u32 stops, gos;
+static bool stopped;
+
+void world_stop(struct vcpu *cpu)
+{
+	assert_ptr_equal(cpu, v);
+	stopped = true;
+	stops++;
+}
+
+void world_go(struct vcpu *cpu)
+{
+	assert_ptr_equal(cpu, v);
+	stopped = false;
+	gos++;
+}
+
+bool world_is_mine(struct vcpu *cpu)
+{
+	(void)cpu;
+	return stopped;
+}
+
 static void trap_msr(u32 msr, bool read, bool write)
 {
 	u32 i = 0;
@@ -185,8 +208,18 @@ static void on_timer(struct vcpu *cpu)
 	.hypercalls = HC_NS(n + 1), .init = init_##n, .on_exit = on_exit_##n, .on_cr = on_cr_##n, \
 	.hypercall = call_##n
 
+static u32 wipes;
+
+static void wipe(void)
+{
+	wipes++;
+}
+
 static const struct hypapp first = {.name = "first", OBJECT(0)},
-			   second = {.name = "second", OBJECT(1), .on_timer = on_timer},
+			   second = {.name = "second",
+				     OBJECT(1),
+				     .on_timer = on_timer,
+				     .wipe = wipe},
 			   third = {.name = "third", .always = true, OBJECT(2)};
 const struct hypapp *const hypapp_list[] = {&first, &second, &third, NULL};
 const struct hypapp *hypapp_chosen[4];

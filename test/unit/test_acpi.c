@@ -247,8 +247,16 @@ static void test_fadt(void **state)
 	build(2);
 	assert_null(acpi_fadt(rsdp, map, &pm));
 	assert_int_equal(pm.pm1a_cnt, 0xb004);
+	assert_int_equal(pm.reset_port, 0xcf9);
+	assert_int_equal(pm.reset_value, 6);
+	mem[FADT + 116] = 2; /* PCI configuration space */
+	table(FADT, "FACP", 244);
+	assert_null(acpi_fadt(rsdp, map, &pm));
+	assert_int_equal(pm.reset_port, 0);
+	mem[FADT + 116] = 1;
 	table(FADT, "FACP", 116); /* ACPI 1.0 */
 	assert_null(acpi_fadt(rsdp, map, &pm));
+	assert_int_equal(pm.reset_port, 0);
 	assert_int_equal(pm.pm1a_cnt, 0xb004);
 	table(FADT, "FACP", 115);
 	assert_string_equal(acpi_fadt(rsdp, map, &pm), "ACPI: the FADT is too short");

@@ -7,6 +7,7 @@
 #include "core/port.h"
 #include "core/serial.h"
 #include "core/trace.h"
+#include "core/world.h"
 #include "hv/hypapp.h"
 #include "x86/insn.h"
 
@@ -17,7 +18,8 @@ const struct backend *backend;
 
 static struct vcpu vcpu;
 static struct vcpu *const v = &vcpu;
-static u32 reports;
+static u32 reports, wipes, gos;
+static bool resets; /* what the guard says of an output */
 static bool trapped_port[0x10000];
 
 void say(const char *f, ...)
@@ -46,6 +48,29 @@ void hypapps_report(emit_fn emit)
 	reports++;
 }
 
+/* Before the output, and the others stand still until it is done. */
+bool hypapps_wipe(struct vcpu *cpu)
+{
+	assert_ptr_equal(cpu, v);
+	assert_int_equal(fake_cpu->port_count, 0);
+	assert_int_equal(gos, wipes);
+	wipes++;
+	return true;
+}
+
+bool guard_sees_reset(const struct exit *x, u32 value)
+{
+	(void)x;
+	(void)value;
+	return resets;
+}
+
+void world_go(struct vcpu *cpu)
+{
+	assert_ptr_equal(cpu, v);
+	gos++;
+}
+
 static void trap_port(u16 port, bool on)
 {
 	trapped_port[port] = on;
@@ -55,7 +80,8 @@ static const struct backend fake_backend = {.trap_port = trap_port};
 
 static void restart(void)
 {
-	reports = 0;
+	reports = wipes = gos = 0;
+	resets = false;
 	memset(&machine, 0, sizeof(machine));
 	memset(fake_cpu, 0, sizeof(*fake_cpu));
 	backend = &fake_backend;
@@ -100,10 +126,12 @@ static void test_power_off(void **state)
 		u32 value;
 		bool off;
 	} cases[] = {
-		{PM1A, 2, 0x2000, true},  {PM1A, 2, 0x3c01, true},     {PM1A, 2, 0x1c01, false},
-		{PM1A, 4, 0x2000, true},  {PM1A, 1, 0x20, false},      {PM1A + 1, 1, 0x20, true},
-		{PM1A + 1, 1, 1, false},  {PM1A + 1, 2, 0x0020, true}, {PM1A + 1, 2, 0x2000, false},
-		{PM1A, 1, 0x2000, false},
+		{PM1A, 2, 0x2000, true},       {PM1A, 2, 0x3c01, true},
+		{PM1A, 2, 0x1c01, false},      {PM1A, 4, 0x2000, true},
+		{PM1A, 1, 0x20, false},	       {PM1A + 1, 1, 0x20, true},
+		{PM1A + 1, 1, 1, false},       {PM1A + 1, 2, 0x0020, true},
+		{PM1A + 1, 2, 0x2000, false},  {PM1A, 1, 0x2000, false},
+		{PM1A - 1, 4, 0x200000, true},
 	};
 
 	(void)state;
@@ -113,9 +141,25 @@ static void test_power_off(void **state)
 		assert_int_equal(access_port(cases[i].port, cases[i].size, false, false),
 				 EXIT_ADVANCE);
 		assert_int_equal(reports, cases[i].off);
+		assert_int_equal(wipes, cases[i].off);
+		assert_int_equal(gos, cases[i].off);
 		assert_int_equal(fake_cpu->port_count, 1);
 		assert_int_equal(fake_cpu->port[0].port, cases[i].port);
 		assert_int_equal(fake_cpu->port[0].size, cases[i].size);
+	}
+}
+
+static void test_reset(void **state)
+{
+	(void)state;
+	for (u32 i = 0; i < 2; i++) {
+		restart();
+		resets = i;
+		assert_int_equal(access_port(0x64, 1, false, false), EXIT_ADVANCE);
+		assert_int_equal(wipes, i);
+		assert_int_equal(gos, i);
+		assert_int_equal(reports, 0);
+		assert_int_equal(fake_cpu->port_count, 1);
 	}
 }
 
@@ -128,6 +172,8 @@ static void test_port_traps(void **state)
 	for (u32 port = 0; port < 0x10000; port++)
 		assert_int_equal(trapped_port[port], port == PM1A || port == PM1A + 1);
 	assert_int_equal(access_port(PM1A, 2, false, true), EXIT_RETRY);
+	assert_int_equal(wipes, 1); /* it could be a power-off */
+	assert_int_equal(gos, 1);
 	for (u32 port = 0; port < 0x10000; port++)
 		assert_false(trapped_port[port]);
 	machine.pm.pm1a_cnt = 0;
@@ -140,6 +186,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_port_in),
 		cmocka_unit_test(test_power_off),
+		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_port_traps),
 	};
 
