@@ -7,7 +7,7 @@ undefine CC
 endif
 include config.mk
 
-HV_SRC := $(wildcard lib/*.c crmodel/*.c verdict/*.c vmx/*.c svm/*.c core/*.c boot/*.c hypapp/*.c hypapp/*/*.c)
+HV_SRC := $(wildcard lib/*.c crmodel/*.c verdict/*.c vmx/*.c svm/*.c core/*.c iommu/*.c boot/*.c hypapp/*.c hypapp/*/*.c)
 # make BUILD=... INJECT=1: the test build that disturbs CR0 and CR4 behind Lamina's back
 ifdef INJECT
 HV_SRC := $(filter-out hypapp/list.c,$(HV_SRC)) $(wildcard test/inject/*.c)

@@ -13,10 +13,11 @@
 
 extern u8 image_start[], image_end[];
 
-#define PAGES_PER_CPU  (sizeof(struct pcpu) / PAGE_SIZE + 1 + 3) /* and the VMCS and its kin */
-#define PAGES_FIXED    24 /* roots, bitmaps, decoy, tables of split 2 MiB pages */
-#define PAGES_LATER    48 /* second-level tables of devices above RAM */
-#define TABLES_PER_GIB 2  /* our own and the second-level one, when there are no 1 GiB pages */
+#define PAGES_PER_CPU (sizeof(struct pcpu) / PAGE_SIZE + 1 + 3) /* and the VMCS and its kin */
+#define PAGES_FIXED   32 /* roots, bitmaps, decoy, tables of split 2 MiB pages */
+#define PAGES_LATER   48 /* second-level tables of devices above RAM */
+#define TABLES_PER_GIB \
+	3 /* our own, the second-level one, the IOMMU's, when there are no 1 GiB pages */
 
 static u64 image_size(void)
 {

@@ -18,9 +18,10 @@ struct machine {
 	struct mem_map guest_map; /* what the guest may see */
 	struct acpi_cpus cpus;
 	struct acpi_pm pm;
-	u64 hv_base, hv_size;	/* the region taken, bytes */
-	u64 low_base, low_size; /* taken below 1 MiB, bytes */
-	u64 ram_top;		/* end of RAM, bytes */
+	u8 rsdp[ACPI_RSDP_BYTES]; /* all zero without ACPI */
+	u64 hv_base, hv_size;	  /* the region taken, bytes */
+	u64 low_base, low_size;	  /* taken below 1 MiB, bytes */
+	u64 ram_top;		  /* end of RAM, bytes */
 	u32 phys_bits;
 	bool sipi_icr; /* CPUs are started by trapping the ICR, not by INIT and SIPI exits */
 	u64 start_tsc; /* TSC when the guest started */

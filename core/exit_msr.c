@@ -68,7 +68,7 @@ static enum exit_answer write_apic_base(struct vcpu *v, u64 value)
 	struct pcpu *p = pcpu_of(v);
 	u64 old = atomic_load(&p->pub.apic_page);
 
-	if (is_ours(value & PTE_ADDR, PAGE_SIZE) || (value & PTE_ADDR) == machine.low_base ||
+	if (is_ours(value & PTE_ADDR, PAGE_SIZE) || slat_is_write_protected(value & PTE_ADDR) ||
 	    !apic_set_base(value))
 		return inject_gp(v);
 	mp_publish_apic(p);

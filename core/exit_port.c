@@ -12,6 +12,7 @@
 #include "core/trace.h"
 #include "core/world.h"
 #include "hv/hypapp.h"
+#include "iommu/iommu.h"
 #include "lib/fmt.h"
 #include "x86/insn.h"
 
@@ -42,6 +43,7 @@ static void report(void)
 	say("memory used: %u KiB of %u KiB", (u32)(page_used() / 1024),
 	    (u32)(machine.hv_size / 1024));
 	hypapps_report(say_line);
+	iommu_report(say_line);
 	trace_out(say_line);
 }
 

@@ -104,9 +104,9 @@ static bool is_plain_store(const struct insn *i)
 	       i->op != INSN_LODS && i->op != INSN_MOVS;
 }
 
-/* A plain store to our page below 1 MiB is dropped, like one to ROM; anything else there gets #GP.
- */
-static enum exit_answer low_page_write(struct vcpu *v, const struct exit *x)
+/* A plain store to our page below 1 MiB or to an IOMMU is dropped, like one to ROM; anything else
+ * there gets #GP. */
+static enum exit_answer protected_write(struct vcpu *v, const struct exit *x)
 {
 	struct exit done = *x;
 	struct insn insn;
@@ -132,8 +132,8 @@ enum exit_answer exit_slat(struct vcpu *v, const struct exit *x)
 	}
 	if (sipi_owns_page(gpa) && (x->slat.access & SLAT_WRITE))
 		return apic_write_exit(v, x);
-	if (align_down(gpa, PAGE_SIZE) == machine.low_base && (x->slat.access & SLAT_WRITE))
-		return low_page_write(v, x);
+	if (slat_is_write_protected(gpa) && (x->slat.access & SLAT_WRITE))
+		return protected_write(v, x);
 	if (slat_map_missing(gpa))
 		return EXIT_RETRY;
 	return inject_gp(v);

@@ -26,6 +26,7 @@
 #include "core/version.h"
 #include "core/virtualize.h"
 #include "hv/hypapp.h"
+#include "iommu/iommu.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
 #include "x86/cpuid.h"
@@ -86,17 +87,16 @@ static bool find_rsdp(u8 rsdp[ACPI_RSDP_BYTES])
 /* Without ACPI the machine has one CPU and no power switch we know of. */
 static void find_cpus(void)
 {
-	u8 rsdp[ACPI_RSDP_BYTES];
-	err_t err = find_rsdp(rsdp) ? OK : "no ACPI tables";
+	err_t err = find_rsdp(machine.rsdp) ? OK : "no ACPI tables";
 
 	if (!err)
-		err = acpi_madt_cpus(rsdp, phys_map, &machine.cpus);
+		err = acpi_madt_cpus(machine.rsdp, phys_map, &machine.cpus);
 	if (err) {
 		say("warning: %s; taking one CPU", err);
 		machine.cpus.count = 0;
 		return;
 	}
-	if (acpi_fadt(rsdp, phys_map, &machine.pm))
+	if (acpi_fadt(machine.rsdp, phys_map, &machine.pm))
 		machine.pm.pm1a_cnt = 0;
 }
 
@@ -172,6 +172,7 @@ _Noreturn static void main_moved(void)
 	say("%u CPUs, %s, CPUs are started by %s", cpu_count, backend->name,
 	    machine.sipi_icr ? "trapped ICR writes" : "INIT and SIPI exits");
 	probe_run(&pcpus[0]->vcpu);
+	iommu_protect(); /* the probe's pages too */
 	cr_judge_start();
 	boot_guest_virtual(&pcpus[0]->vcpu);
 	hypapp_started(&pcpus[0]->vcpu);

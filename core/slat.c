@@ -15,6 +15,19 @@ static bool any_trapped(u64 base, u64 size)
 	return false;
 }
 
+static bool any_read_only(u64 base, u64 size)
+{
+	for (u32 i = 0; i < slat.read_onlys; i++)
+		if (overlaps(base, size, slat.read_only[i], PAGE_SIZE))
+			return true;
+	return false;
+}
+
+bool slat_is_write_protected(u64 gpa)
+{
+	return any_read_only(gpa, 1);
+}
+
 /* A leaf of this level may map all of it: rights are alike, and the CPU has such leaves. */
 static bool leaf_fits(u64 base, u32 level)
 {
@@ -25,8 +38,7 @@ static bool leaf_fits(u64 base, u32 level)
 	if (level > 3 || (level == 3 && !slat.f->has_1g))
 		return false;
 	return !overlaps(base, size, slat.hidden_base, slat.hidden_size) &&
-	       !any_trapped(base, size) &&
-	       !overlaps(base, size, slat.read_only, slat.read_only ? PAGE_SIZE : 0) &&
+	       !any_trapped(base, size) && !any_read_only(base, size) &&
 	       !slat_refused_in(base, size);
 }
 
@@ -36,7 +48,7 @@ static u64 leaf(u64 base, u32 level, u8 type)
 
 	if (overlaps(base, span(level), slat.hidden_base, slat.hidden_size))
 		perms = 0;
-	else if (level == 1 && (any_trapped(base, PAGE_SIZE) || (base && base == slat.read_only)))
+	else if (level == 1 && (any_trapped(base, PAGE_SIZE) || any_read_only(base, PAGE_SIZE)))
 		perms = SLAT_READ | SLAT_EXEC;
 	if (level == 1)
 		perms &= ~slat_refused_in(base, PAGE_SIZE);
@@ -144,7 +156,9 @@ err_t slat_hide(u64 base, u64 size)
 
 err_t slat_write_protect(u64 base)
 {
-	slat.read_only = base;
+	if (slat.read_onlys == SLAT_READ_ONLY)
+		return "too many pages to protect";
+	slat.read_only[slat.read_onlys++] = base;
 	return slat_sync(base) ? OK : "too little memory for the second-level page tables";
 }
 

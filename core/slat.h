@@ -22,8 +22,11 @@ err_t slat_hide(u64 base, u64 size);
 /* Give the guest the scratch page in place of the hidden page at gpa. False: gpa is not hidden. */
 bool slat_decoy(u64 gpa);
 
-/* The guest may read and execute the 4 KiB page at base, its writes exit. Bring-up; one page. */
+/* The guest may read and execute the 4 KiB page at base, its writes exit. Bring-up; so many pages.
+ */
+#define SLAT_READ_ONLY 64
 err_t slat_write_protect(u64 base);
+bool slat_is_write_protected(u64 gpa);
 
 /* Guest writes to the 4 KiB page at base exit (or no longer). At most SLAT_TRAPS pages. The caller
  * flushes. */

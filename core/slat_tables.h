@@ -19,9 +19,10 @@ struct slat_tables {
 	u64 *root;
 	u32 phys_bits;
 	u64 hidden_base, hidden_size;
-	u64 trapped[SLAT_TRAPS]; /* pages whose writes exit */
-	u32 traps;		 /* so many of them */
-	u64 read_only;		 /* another, for good */
+	u64 trapped[SLAT_TRAPS];       /* pages whose writes exit */
+	u32 traps;		       /* so many of them */
+	u64 read_only[SLAT_READ_ONLY]; /* others, for good */
+	u32 read_onlys;
 	void *decoy;
 };
 

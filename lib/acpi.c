@@ -12,6 +12,7 @@ enum { CPU_ENABLED = 1 };
 enum { FADT_PM1A_CNT = 64, FADT_FLAGS = 112, FADT_RESET = 116, FADT_V1_BYTES = 116 };
 enum { FADT_RESET_ADDRESS = 120, FADT_RESET_VALUE = 128, FADT_V2_BYTES = 132 };
 enum { FLAG_RESET = BIT(10), SPACE_IO = 1 };
+enum { DMAR_ENTRIES = 48, DMAR_DRHD = 0 };
 
 static u64 get(const u8 *p, size_t off, size_t bytes)
 {
@@ -148,6 +149,24 @@ const char *acpi_madt_cpus(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, stru
 			return err;
 	}
 	return out->count ? NULL : "ACPI: the MADT has no enabled CPU";
+}
+
+const char *acpi_dmar(const u8 *table, u32 size, struct acpi_iommus *out)
+{
+	u64 len;
+
+	out->count = 0;
+	for (u64 off = DMAR_ENTRIES; off + 4 <= size; off += len) {
+		len = get(table, off + 2, 2);
+		if (len < 4 || len > size - off)
+			return "ACPI: the DMAR has an entry of a bad size";
+		if (get(table, off, 2) != DMAR_DRHD || len < 16)
+			continue;
+		if (out->count == ACPI_MAX_IOMMUS)
+			return "ACPI: the DMAR has more than 16 units";
+		out->base[out->count++] = get(table, off + 8, 8);
+	}
+	return out->count ? NULL : "ACPI: the DMAR has no unit";
 }
 
 const char *acpi_fadt(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, struct acpi_pm *out)

@@ -23,6 +23,13 @@ struct acpi_pm {
 	u8 reset_value;
 };
 
+#define ACPI_MAX_IOMMUS 16
+
+struct acpi_iommus {
+	u32 count;
+	u64 base[ACPI_MAX_IOMMUS]; /* physical address of each unit's registers */
+};
+
 /* Offset of the first valid RSDP in a piece of memory that starts on a 16-byte border; SIZE_MAX:
  * none. */
 size_t acpi_rsdp_find(const void *mem, size_t size);
@@ -37,6 +44,10 @@ const char *acpi_table_find(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, con
  * no enabled CPU, more than 256.
  */
 const char *acpi_madt_cpus(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, struct acpi_cpus *out);
+
+/* The units in a DMAR, of this size (Intel Virtualization Technology for Directed I/O, 8.1 to 8.3),
+ * of all PCI segments. NULL, or what is wrong, such as none, or more than 16. */
+const char *acpi_dmar(const u8 *table, u32 size, struct acpi_iommus *out);
 
 /* The registers in the FADT. NULL, or what is wrong. */
 const char *acpi_fadt(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, struct acpi_pm *out);

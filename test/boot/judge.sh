@@ -440,6 +440,19 @@ judge_kernel() {
 	ok 'every case of its plan is ok, and ran' all_ok
 }
 
+# A device as attacker: kept out, and let in where the IOMMU is not used
+judge_dma() {
+	# shellcheck disable=SC2086
+	boot lamina images_testkernel $opt
+	ok 'Lamina programs the IOMMU' has '^lamina: (VT-d|AMD-Vi), 1 units: devices cannot write'
+	ok 'every case of the plan is ok' all_ok
+	ok 'the report says what was kept from what' has '^lamina: .*: device 00:[0-9a-f]+\.0 was kept from (reading|writing) '
+	boot open images_testkernel iommu=off
+	ok 'without it Lamina says so' has '^lamina: no IOMMU is used: devices can write'
+	ok 'and the attacks succeed' count 4 '^not ok [0-9]+ - dma: '
+	ok 'the others are ok' count 3 '^ok [0-9]+ - (dma|smp): '
+}
+
 judge_hostile() {
 	append="$append lamina.do=hostile"
 	boot bare images_linux vmx=off

@@ -8,7 +8,7 @@
 
 #define MEMORY_BYTES 1024u
 
-enum { RSDP = 0, RSDT = 64, XSDT = 128, MADT = 256, FADT = 512 };
+enum { RSDP = 0, RSDT = 64, XSDT = 128, MADT = 256, FADT = 512, DMAR = 800 };
 
 static u8 *memory;
 static bool seal_tables;
@@ -39,8 +39,8 @@ static void table(u32 at, const char *signature, u32 size)
 
 static void build(void)
 {
-	static const u32 root[2] = {MADT, FADT}, rsdt = RSDT, lapic = 0xfee00000;
-	static const u64 wide_root[2] = {MADT, FADT}, xsdt = XSDT;
+	static const u32 root[3] = {MADT, FADT, DMAR}, rsdt = RSDT, lapic = 0xfee00000;
+	static const u64 wide_root[3] = {MADT, FADT, DMAR}, xsdt = XSDT;
 
 	memset(memory, 0, MEMORY_BYTES);
 	memcpy(memory + RSDP, "RSD PTR ", 8);
@@ -59,6 +59,9 @@ static void build(void)
 	       20);
 	memcpy(memory + MADT + 64, "\11\20\0\0\0\1\0\0\1\0\0\0", 12);
 	table(FADT, "FACP", 244);
+	table(DMAR, "DMAR", 48 + 24 + 16);
+	memcpy(memory + DMAR + 48, "\1\0\30", 3);
+	memcpy(memory + DMAR + 72, "\0\0\20", 3);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -67,6 +70,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input in = {data, size};
 	u8 rsdp[ACPI_RSDP_BYTES];
 	struct acpi_pm pm;
+	struct acpi_iommus units;
+	const u8 *found;
+	u32 bytes;
 
 	memory = malloc(MEMORY_BYTES);
 	build();
@@ -82,6 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(cpus.count && cpus.count <= ACPI_MAX_CPUS);
 	if (acpi_fadt(rsdp, map, &pm))
 		MUST(!pm.pm1a_cnt);
+	if (!acpi_table_find(rsdp, map, "DMAR", &found, &bytes) && !acpi_dmar(found, bytes, &units))
+		MUST(units.count && units.count <= ACPI_MAX_IOMMUS);
 	free(memory);
 	return 0;
 }

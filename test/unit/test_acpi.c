@@ -266,12 +266,42 @@ static void test_fadt(void **state)
 	assert_null(acpi_fadt(rsdp, map, &pm));
 }
 
+static void test_dmar(void **state)
+{
+	static struct acpi_iommus units;
+	u8 t[48 + 16 + 24 + 16 * 16] = {0};
+
+	(void)state;
+	assert_string_equal(acpi_dmar(t, 48, &units), "ACPI: the DMAR has no unit");
+	put(t + 48, 1, 2); /* reserved memory */
+	put(t + 50, 24, 2);
+	put(t + 48 + 24 + 2, 16, 2);
+	put(t + 48 + 24 + 8, 0xfed90000, 8);
+	assert_string_equal(acpi_dmar(t, 48 + 24, &units), "ACPI: the DMAR has no unit");
+	assert_null(acpi_dmar(t, 48 + 24 + 16, &units));
+	assert_int_equal(units.count, 1);
+	assert_int_equal(units.base[0], 0xfed90000);
+	assert_string_equal(acpi_dmar(t, 48 + 24 + 15, &units),
+			    "ACPI: the DMAR has an entry of a bad size");
+	put(t + 50, 3, 2);
+	assert_string_equal(acpi_dmar(t, 48 + 24 + 16, &units),
+			    "ACPI: the DMAR has an entry of a bad size");
+	memset(t, 0, sizeof(t));
+	for (u32 i = 0; i < 17; i++)
+		put(t + 48 + 16 * i + 2, 16, 2);
+	assert_null(acpi_dmar(t, 48 + 16 * 16, &units));
+	assert_int_equal(units.count, 16);
+	assert_string_equal(acpi_dmar(t, 48 + 16 * 17, &units),
+			    "ACPI: the DMAR has more than 16 units");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rsdp),	    cmocka_unit_test(test_cpus),
 		cmocka_unit_test(test_cpu_entries), cmocka_unit_test(test_cpu_count),
 		cmocka_unit_test(test_damaged),	    cmocka_unit_test(test_fadt),
+		cmocka_unit_test(test_dmar),
 	};
 
 	return RUN(tests);

@@ -9,6 +9,7 @@
 #include "core/trace.h"
 #include "core/world.h"
 #include "hv/hypapp.h"
+#include "iommu/iommu.h"
 #include "x86/insn.h"
 
 #define PM1A 0xb004
@@ -40,6 +41,11 @@ void trace_out(emit_fn emit)
 u64 page_used(void)
 {
 	return 0;
+}
+
+void iommu_report(emit_fn emit)
+{
+	(void)emit;
 }
 
 void hypapps_report(emit_fn emit)

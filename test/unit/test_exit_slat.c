@@ -60,6 +60,11 @@ void sipi_give_up_trap(void)
 	did.gave_up++;
 }
 
+bool slat_is_write_protected(u64 gpa)
+{
+	return align_down(gpa, PAGE_SIZE) == LOW_PAGE;
+}
+
 bool sipi_owns_page(u64 gpa)
 {
 	return align_down(gpa, PAGE_SIZE) == APIC_PAGE;

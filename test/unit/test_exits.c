@@ -33,6 +33,11 @@ static struct {
 	u64 x2icr;
 } did;
 
+bool slat_is_write_protected(u64 gpa)
+{
+	return machine.low_base && align_down(gpa, PAGE_SIZE) == machine.low_base;
+}
+
 static bool trapped_msr[2][0x2000];
 
 void trace_values(struct vcpu *cpu, u32 what, const u64 *value)

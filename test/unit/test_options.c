@@ -161,7 +161,7 @@ static void test_bad_words(void **state)
 	parse("foo");
 	assert_string_equal(warnings,
 			    "option foo ignored: unknown; known are guest drive sipi cpuid "
-			    "serial shutdown vmx log quirk probe trace trace_out cr0.own "
+			    "serial shutdown vmx log quirk probe trace trace_out iommu cr0.own "
 			    "cr4.own and those of hypapps\n");
 }
 

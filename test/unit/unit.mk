@@ -11,7 +11,7 @@ UNIT_SKIPPED := $(if $(wildcard /usr/include/unicorn/unicorn.h),,$(UNIT_LOW))
 UNIT_TEST := $(filter-out $(UNIT_SKIPPED),$(UNIT_TEST))
 # capstone is at hand for 64 bit only; vmx/ and the per-CPU data are 64-bit
 UNIT_64_ONLY := test_guard test_svm_check test_svm_cr test_svm_decode test_svm_event test_svm_npt test_svm_state test_trap test_insn_capstone test_slat test_gmem test_vmx_check test_vmx_cr test_vmx_event \
-	test_sipi test_sipi_trap test_mp test_exits test_exit_port test_exit_cr test_cr_judge test_exit_slat test_trace test_hypapp test_watch $(UNIT_LOW)
+	test_sipi test_sipi_trap test_mp test_exits test_exit_port test_exit_cr test_cr_judge test_exit_slat test_trace test_iommu test_hypapp test_watch $(UNIT_LOW)
 UNIT_TEST_32 := $(filter-out $(UNIT_64_ONLY),$(UNIT_TEST))
 UNIT_BIN := $(UNIT_TEST:%=$(BUILD)/unit/64/%) $(UNIT_TEST_32:%=$(BUILD)/unit/32/%)
 
@@ -66,6 +66,7 @@ $(BUILD)/unit/64/test_exits: $(patsubst %,$(BUILD)/unit/64/core/%.o,exit_msr mtr
 $(BUILD)/unit/64/test_exit_port: $(BUILD)/unit/64/core/exit_port.o
 $(BUILD)/unit/64/test_trace: $(BUILD)/unit/64/core/trace.o
 $(patsubst %,$(BUILD)/unit/64/test_%,guard hypapp watch): $(patsubst %,$(BUILD)/unit/64/hypapp/service/%.o,guard hook timer watch)
+$(BUILD)/unit/64/test_iommu: $(BUILD)/unit/64/iommu/iommu.o
 $(BUILD)/unit/64/test_exit_slat: $(BUILD)/unit/64/core/exit_slat.o
 $(BUILD)/unit/64/test_exit_cr $(BUILD)/unit/64/test_cr_judge: $(patsubst %,$(BUILD)/unit/64/core/%.o,exit_cr cr_judge)
 

@@ -242,7 +242,8 @@ static void show_stop(struct cpu *c)
 void *cpu_thread(void *cpu)
 {
 	struct cpu *c = cpu;
-	struct sigaction action = {.sa_handler = kicked};
+	/* KVM_RUN ends all the same; a line on its way out is not lost */
+	struct sigaction action = {.sa_handler = kicked, .sa_flags = SA_RESTART};
 
 	self = c;
 	sigaction(SIGUSR1, &action, NULL);
