@@ -44,7 +44,6 @@ static void report(void)
 	    (u32)(machine.hv_size / 1024));
 	hypapps_report(say_line);
 	iommu_report(say_line);
-	trace_out(say_line);
 }
 
 static bool sets_slp_en(const struct exit *x, u32 value)

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/trace.h"
 
-#include "hv/gmem.h"
 #include "core/page.h"
 #include "hv/hypapp.h"
-#include "hv/hypercall.h"
-#include "lib/fmt.h"
 #include "lib/string.h"
-
-#define REPORT_LAST (16 * TRACE_RECORD_SIZE)
 
 const char *const exit_kind_name[EXIT_KINDS] = {
 #define EXIT_KIND(n, text) #n,
@@ -103,90 +98,16 @@ void trace_event(struct vcpu *v, u8 hypapp, u64 event, u64 a, u64 b, u64 c)
 	trace_add(v, TRACE_WHAT(TRACE_HYPAPP, hypapp, 4), (const u64[]){event, a, b, c});
 }
 
-/* The oldest record that is there: one less than fit, as the next may be half written. */
-static u64 oldest(const struct trace_ring *t, u64 next)
+u64 trace_oldest(const struct trace_ring *t, u64 next)
 {
 	u64 fit = (u64)t->head.capacity * TRACE_RECORD_SIZE;
 
 	return next < fit ? 0 : next - fit + TRACE_RECORD_SIZE;
 }
 
-/* A copy of the record at that position; false: it has been, or is being, overwritten. */
-static bool copy(const struct trace_ring *t, u64 at, struct trace_record *out)
+bool trace_copy(const struct trace_ring *t, u64 at, struct trace_record *out)
 {
 	*out = *record(t, at);
 	__asm__ volatile("" ::: "memory");
-	return at >= oldest(t, t->head.next);
-}
-
-void trace_report(const struct pcpu *p, emit_fn emit)
-{
-	u64 next = p->trace->head.next, at = oldest(p->trace, next);
-	struct trace_record r;
-	char line[120];
-
-	for (at = next - at > REPORT_LAST ? next - REPORT_LAST : at; at < next;
-	     at += TRACE_RECORD_SIZE) {
-		if (!copy(p->trace, at, &r) || TRACE_KIND(r.what) > TRACE_CR)
-			continue;
-		fmt(line, sizeof(line), "CPU %u exit at tick %" FMT64 "u: %s, RIP %" FMT64 "x",
-		    p->index, (u64)r.tsc[1] << 32 | r.tsc[0],
-		    exit_kind_name[TRACE_KIND(r.what) == TRACE_CR ? EXIT_CR : TRACE_SUB(r.what)],
-		    r.rip);
-		emit(line);
-	}
-}
-
-/* A header or record in text: its eight words and a sum of their sums. */
-static void emit_text(const u64 *w, emit_fn emit)
-{
-	u64 sum = 0, sums = 0;
-	char line[170] = TRACE_WORD;
-
-	for (u32 i = 0; i < TRACE_RECORD_SIZE / sizeof(*w); i++) {
-		sums += sum += w[i];
-		fmt(line + strlen(line), 18, "%016" FMT64 "x ", w[i]);
-	}
-	fmt(line + strlen(line), 17, "%" FMT64 "x", sums);
-	emit(line);
-}
-
-void trace_out(emit_fn emit)
-{
-	for (u32 i = 0; machine.opt.trace_out && machine.opt.trace && i < cpu_count; i++) {
-		const struct trace_ring *t = pcpus[i]->trace;
-		u64 next = t->head.next;
-		struct trace_record r;
-
-		emit_text(&t->head.magic, emit);
-		for (u64 at = oldest(t, next); at < next; at += TRACE_RECORD_SIZE)
-			if (copy(t, at, &r))
-				emit_text((const u64 *)&r, emit);
-	}
-}
-
-/* The header is never put together on the stack: who looks for one in memory would find it there.
- */
-enum exit_answer trace_hypercall(struct vcpu *v)
-{
-	u64 to = gmem_code_mode(v) == INSN_64 ? v->gpr[GPR_RDX] : (u32)v->gpr[GPR_RDX];
-	bool ok = (u32)v->gpr[GPR_RBX] < cpu_count;
-	const struct trace_ring *t = pcpus[ok ? v->gpr[GPR_RBX] & 0xff : 0]->trace;
-	u64 next = t->head.next, at = next - (u32)((u32)next - (u32)v->gpr[GPR_RCX]);
-	u32 most = (u32)v->gpr[GPR_RSI] < TRACE_COPY_MAX ? (u32)v->gpr[GPR_RSI] : TRACE_COPY_MAX;
-	struct trace_record r;
-	u32 n = 0;
-
-	if (at > next || at < oldest(t, next))
-		at = oldest(t, next);
-	ok = ok && t->head.magic && gmem_write(v, to, &t->head, sizeof(r)) == sizeof(r);
-	for (; ok && at < next && n < most; at += sizeof(r))
-		if (copy(t, at, &r))
-			ok = gmem_write(v, to + ++n * sizeof(r), &r, sizeof(r)) == sizeof(r);
-	if (ok)
-		gmem_write(v, to + offsetof(struct trace_header, count), &n, sizeof(n));
-	v->gpr[GPR_RAX] = ok ? 0 : HC_ERANGE;
-	v->gpr[GPR_RBX] = n;
-	v->gpr[GPR_RCX] = (u32)at;
-	return EXIT_ADVANCE;
+	return at >= trace_oldest(t, t->head.next);
 }

@@ -58,13 +58,17 @@ void trace_verdict(struct vcpu *v, const struct cr_case *c);
 /* A record of up to TRACE_VALUES values that is no exit. On v's CPU. */
 void trace_add(struct vcpu *v, u32 what, const u64 *value);
 
+/* The oldest record that is there, where the next is at that position: one less than fit, as the
+ * next may be half written. Any CPU. */
+u64 trace_oldest(const struct trace_ring *t, u64 next);
+
+/* A copy of the record at that position; false: it has been, or is being, overwritten. Any CPU. */
+bool trace_copy(const struct trace_ring *t, u64 at, struct trace_record *out);
+
 /* The last exits of a CPU, oldest first. Any CPU; meant for when p is stopped. */
 void trace_report(const struct pcpu *p, emit_fn emit);
 
 /* All rings in text, where trace_out asks for it. Any CPU; what others write meanwhile may miss. */
 void trace_out(emit_fn emit);
-
-/* HC_TRACE (hv/hypercall.h). */
-enum exit_answer trace_hypercall(struct vcpu *v);
 
 #endif

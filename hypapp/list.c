@@ -2,5 +2,7 @@
 /* Which hypapps there are, in the order in which they are asked. */
 #include "hv/hypapp.h"
 
-#define HYPAPPS HYPAPP(stats) HYPAPP(hello) HYPAPP(crwatch) HYPAPP(msrwatch) HYPAPP(gdb)
+#define HYPAPPS       \
+	HYPAPP(stats) \
+	HYPAPP(hello) HYPAPP(crwatch) HYPAPP(msrwatch) HYPAPP(gdb) HYPAPP(info) HYPAPP(trace)
 #include "hv/hypapp_list.def"

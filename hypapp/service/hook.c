@@ -156,12 +156,14 @@ static enum exit_answer hc_hypapp(struct vcpu *v)
 
 enum exit_answer hypapps_on_hypercall(struct vcpu *v, u32 number)
 {
+	enum exit_answer a = EXIT_PASS;
+
 	if (number == HC_HYPAPP)
 		return hc_hypapp(v);
 	FOR_CHOSEN (h)
-		if ((*h)->hypercalls && (*h)->hypercalls == NS_OF(number) && (*h)->hypercall)
-			return (*h)->hypercall(v, number);
-	return EXIT_PASS;
+		if (a == EXIT_PASS && (*h)->hypercalls == NS_OF(number) && (*h)->hypercall)
+			a = (*h)->hypercall(v, number);
+	return a;
 }
 
 void hypapps_report(emit_fn emit)

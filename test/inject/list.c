@@ -2,5 +2,5 @@
 /* In place of hypapp/list.c. */
 #include "hv/hypapp.h"
 
-#define HYPAPPS HYPAPP(inject) HYPAPP(stats)
+#define HYPAPPS HYPAPP(inject) HYPAPP(stats) HYPAPP(info) HYPAPP(trace)
 #include "hv/hypapp_list.def"

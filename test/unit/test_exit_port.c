@@ -33,11 +33,6 @@ void say_line(const char *line)
 	(void)line;
 }
 
-void trace_out(emit_fn emit)
-{
-	(void)emit;
-}
-
 u64 page_used(void)
 {
 	return 0;

@@ -7,6 +7,8 @@
 #include "hv/hypapp.h"
 #include "hv/hypercall.h"
 
+extern const struct hypapp trace_hypapp;
+
 #define AT(n)  ((u64)(n)*TRACE_RECORD_SIZE)
 #define BUFFER 0xffff800012340000ULL
 
@@ -88,7 +90,7 @@ static u32 call(u32 index, u32 from, u32 want)
 	gpr[GPR_RCX] = from;
 	gpr[GPR_RDX] = BUFFER;
 	gpr[GPR_RSI] = want;
-	assert_int_equal(trace_hypercall(&cpu[0].vcpu), EXIT_ADVANCE);
+	assert_int_equal(trace_hypapp.hypercall(&cpu[0].vcpu, HC_TRACE), EXIT_ADVANCE);
 	return (u32)gpr[GPR_RAX];
 }
 

@@ -64,7 +64,7 @@ $(BUILD)/unit/64/test_svm_state: $(patsubst %,$(BUILD)/unit/64/svm/svm_%.o,caps 
 $(BUILD)/unit/64/test_trap: $(BUILD)/unit/64/core/trap.o
 $(BUILD)/unit/64/test_exits: $(patsubst %,$(BUILD)/unit/64/core/%.o,exit_msr mtrr)
 $(BUILD)/unit/64/test_exit_port: $(BUILD)/unit/64/core/exit_port.o
-$(BUILD)/unit/64/test_trace: $(BUILD)/unit/64/core/trace.o
+$(BUILD)/unit/64/test_trace: $(patsubst %,$(BUILD)/unit/64/%.o,core/panic_trace core/trace hypapp/service/trace_call)
 $(patsubst %,$(BUILD)/unit/64/test_%,guard hypapp watch): $(patsubst %,$(BUILD)/unit/64/hypapp/service/%.o,guard hook timer watch)
 $(BUILD)/unit/64/test_iommu: $(BUILD)/unit/64/iommu/iommu.o
 $(BUILD)/unit/64/test_exit_slat: $(BUILD)/unit/64/core/exit_slat.o
