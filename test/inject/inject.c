@@ -5,11 +5,11 @@
  * platform does wrong lasts until the next exit and is gone before Lamina looks; what Lamina would
  * do wrong stays.
  */
+#include "inject_probe.h"
+
 #include "core/core.h"
 #include "hv/hypapp.h"
 #include "x86/cr.h"
-
-enum { OFF, CR4_LEAK, CR0_LEAK, EXTRA_EXIT, SHADOW_STALE, MASK_LOST, HW_CHANGED };
 
 static struct undo {
 	u32 n;
@@ -60,15 +60,15 @@ static enum exit_answer inject_on_exit(struct vcpu *v, const struct exit *x)
 	}
 	if (x->kind != EXIT_CPUID)
 		return EXIT_PASS;
-	if ((u32)v->gpr[GPR_RAX] != 0 && machine.opt.inject != EXTRA_EXIT)
+	if ((u32)v->gpr[GPR_RAX] != 0 && machine.opt.inject != INJECT_EXTRA_EXIT)
 		return EXIT_PASS;
 	switch (machine.opt.inject) {
-	case CR4_LEAK: leak(v, REG_CR4, REG_CR4_SHADOW, REG_CR4_OWNED); break;
-	case CR0_LEAK: leak(v, REG_CR0, REG_CR0_SHADOW, REG_CR0_OWNED); break;
-	case EXTRA_EXIT: add_exit(v); break;
-	case SHADOW_STALE: flip(v, REG_CR4_SHADOW, CR4_DE); break;
-	case MASK_LOST: flip(v, REG_CR4_OWNED, CR4_DE); break;
-	case HW_CHANGED: flip(v, REG_CR4, CR4_DE); break;
+	case INJECT_CR4_LEAK: leak(v, REG_CR4, REG_CR4_SHADOW, REG_CR4_OWNED); break;
+	case INJECT_CR0_LEAK: leak(v, REG_CR0, REG_CR0_SHADOW, REG_CR0_OWNED); break;
+	case INJECT_EXTRA_EXIT: add_exit(v); break;
+	case INJECT_SHADOW_STALE: flip(v, REG_CR4_SHADOW, CR4_DE); break;
+	case INJECT_MASK_LOST: flip(v, REG_CR4_OWNED, CR4_DE); break;
+	case INJECT_HW_CHANGED: flip(v, REG_CR4, CR4_DE); break;
 	default: break;
 	}
 	return EXIT_PASS;
@@ -78,6 +78,7 @@ static err_t inject_init(u32 cpus)
 {
 	(void)cpus;
 	hypapp_want(~0u);
+	inject_probe_init();
 	return OK;
 }
 
