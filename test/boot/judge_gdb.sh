@@ -28,6 +28,8 @@ gdb_script() {
 		monitor memory physical
 		x/s 0x${banner#ffffffff8}
 		monitor memory linear
+		continue
+		info threads
 		break *__x64_sys_reboot
 		continue
 		info symbol \$rip
@@ -51,19 +53,30 @@ gdb_says() {
 	[ "$(grep -Ec -- "$2" "$work/gdb.txt")" -eq "$1" ]
 }
 
+# Ctrl-C for gdb once Linux has reached its first program
+interrupt_gdb() {
+	until grep -qs '^guest: userspace' "$work/lamina/serial.raw"; do sleep 0.2; done
+	for pid in $(pgrep -f -- "-x $work/script"); do
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != gdb ] || kill -INT "$pid"
+	done
+}
+
 judge_gdb() {
 	gdb_script >"$work/script"
 	gdb_line "$work/gdb"
 	mkdir -p "$work/lamina"
 	(
-		while [ ! -e "$work/gdb" ]; do sleep 0.2; done
+		until grep -qs '^lamina: guest linux starts' "$work/lamina/serial.raw"; do sleep 0.2; done
 		timeout "$limit" "$top/lamina" gdb --at "$work/gdb" --symbols "$build/guest/symbols.elf" -- \
 			-batch -x "$work/script" >"$work/gdb.txt" 2>&1
 	) &
 	driver=$!
+	interrupt_gdb &
+	interrupter=$!
 	# shellcheck disable=SC2086
 	boot lamina images_linux gdb=com2 break.action=wait break="$(address kernel_init_freeable)" $opt
 	wait $driver || :
+	kill $interrupter 2>/dev/null || :
 	[ -z "${gdb_pid:-}" ] || kill "$gdb_pid" 2>/dev/null || :
 	judge_guest
 	ok 'gdb stops the running guest' gdb_says 1 '^protected: 1$'
@@ -72,8 +85,9 @@ judge_gdb() {
 	ok 'where it was called from is on its stack' gdb_says 1 '^return address: kernel_init \+ '
 	ok "memory is the guest's, by linear and by physical address" gdb_says 2 '"Linux version [0-9]'
 	ok 'a breakpoint of gdb stops too' gdb_says 1 '^free_initmem in section'
+	ok 'Ctrl-C stops it in the middle' gdb_says 1 'received signal SIGINT'
 	ok 'and one at the end' gdb_says 1 '^__x64_sys_reboot in section'
-	ok 'each CPU is a thread' gdb_says "$cpus" '^[* ] [0-9]+ +Thread [0-9]+ \(CPU [0-9]+, '
+	ok 'each CPU is a thread, twice' gdb_says "$((2 * cpus))" '^[* ] [0-9]+ +Thread [0-9]+ \(CPU [0-9]+, '
 	ok "another CPU's registers are read" gdb_says 1 '^its efer: 1$'
 	ok 'and changed' gdb_says 1 '^r15: 1234$'
 	ok 'monitor cr shows what hw, mask and shadow hold, of each CPU' gdb_says "$cpus" \
