@@ -9,6 +9,7 @@
 #include "core/page.h"
 #include "core/serial.h"
 #include "core/trace.h"
+#include "hv/hypapp.h"
 #include "lib/fmt.h"
 
 extern u8 image_start[], image_end[];
@@ -29,7 +30,8 @@ static u64 region_size(void)
 	u64 gibs = align_up(machine.ram_top < GiB(4) ? GiB(4) : machine.ram_top, PAGE_1G) / PAGE_1G;
 	u64 cpus = machine.cpus.count ? machine.cpus.count : 1;
 	u64 per_cpu = PAGES_PER_CPU + trace_ring_size() / PAGE_SIZE;
-	u64 pages = PAGES_FIXED + PAGES_LATER + per_cpu * cpus + TABLES_PER_GIB * gibs;
+	u64 pages = PAGES_FIXED + PAGES_LATER + per_cpu * cpus + TABLES_PER_GIB * gibs +
+		    hypapps_pages();
 
 	return align_up(align_up(image_size(), PAGE_SIZE) + pages * PAGE_SIZE, PAGE_2M);
 }

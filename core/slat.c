@@ -39,7 +39,7 @@ static bool leaf_fits(u64 base, u32 level)
 		return false;
 	return !overlaps(base, size, slat.hidden_base, slat.hidden_size) &&
 	       !any_trapped(base, size) && !any_read_only(base, size) &&
-	       !slat_refused_in(base, size);
+	       slat_refused_alike(base, size);
 }
 
 static u64 leaf(u64 base, u32 level, u8 type)
@@ -50,9 +50,8 @@ static u64 leaf(u64 base, u32 level, u8 type)
 		perms = 0;
 	else if (level == 1 && (any_trapped(base, PAGE_SIZE) || any_read_only(base, PAGE_SIZE)))
 		perms = SLAT_READ | SLAT_EXEC;
-	if (level == 1)
-		perms &= ~slat_refused_in(base, PAGE_SIZE);
-	if (!(perms & SLAT_READ)) /* neither vendor has pages that can only be written */
+	perms &= ~slat_refused_in(base); /* a larger leaf's pages are all alike */
+	if (!(perms & SLAT_READ))	 /* neither vendor has pages that can only be written */
 		perms = 0;
 	return slat.f->leaf(HPA(base), perms, type, level);
 }
@@ -200,13 +199,14 @@ bool slat_decoy(u64 gpa)
 	return e;
 }
 
-/* Only the page's own entry, where there is one already: this is to be quick (sipi.c). */
-static void sync_page(u64 gpa)
+bool slat_sync_page(u64 gpa)
 {
-	u64 *e = page_entry(gpa);
+	u64 *e = gib_entry(gpa);
+	u32 level = 3;
 
-	if (!e || !sync(e, gpa, 1, NULL))
-		slat_sync(gpa);
+	for (; e && is_table(*e, level); level--)
+		e = &lower(*e)[gpa / span(level - 1) % 512];
+	return e && sync(e, align_down(gpa, span(level)), level, NULL);
 }
 
 void slat_trap_writes(u64 base, bool on)
@@ -220,7 +220,7 @@ void slat_trap_writes(u64 base, bool on)
 		slat.trapped[i] = slat.trapped[--slat.traps];
 	else if (i == slat.traps && on && i < SLAT_TRAPS)
 		slat.trapped[slat.traps++] = base;
-	sync_page(base);
+	slat_sync_page(base);
 	spin_unlock(&slat.lock);
 }
 

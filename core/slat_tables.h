@@ -66,8 +66,11 @@ static inline bool in_reach(u64 gpa)
 
 /* Make the entries of this GiB what they should be. False: no memory. */
 bool slat_sync(u64 gpa);
+/* The same for the one entry that maps this page: quick. */
+bool slat_sync_page(u64 gpa);
 
-/* rights.c: SLAT_* that hypapps refuse of any page there. */
-u32 slat_refused_in(u64 base, u64 size);
+/* rights.c: SLAT_* that hypapps refuse of this page; do they refuse the same of all pages there? */
+u32 slat_refused_in(u64 page);
+bool slat_refused_alike(u64 base, u64 size);
 
 #endif

@@ -4,5 +4,6 @@
 
 #define HYPAPPS       \
 	HYPAPP(stats) \
-	HYPAPP(hello) HYPAPP(crwatch) HYPAPP(msrwatch) HYPAPP(gdb) HYPAPP(info) HYPAPP(trace)
+	HYPAPP(hello) \
+	HYPAPP(crwatch) HYPAPP(msrwatch) HYPAPP(gdb) HYPAPP(wx) HYPAPP(info) HYPAPP(trace)
 #include "hv/hypapp_list.def"

@@ -17,6 +17,8 @@ static void usage(FILE *to)
 		"usage: lamina-try cr0|cr4 BIT    clear a bit, set it again, and say how it went\n"
 		"       lamina-try msr NUMBER     write another value, the old one again, and say so\n"
 		"       lamina-try pin            from now on hypapps crwatch and msrwatch refuse it\n"
+		"       lamina-try memory         change the kernel's code, and execute its data\n"
+		"       lamina-try wx             have the hypapp wx learn what is code\n"
 		"       lamina-try hello          call the hypapp hello\n"
 		"Run as root; needs /dev/lamina (insmod lamina.ko).\n");
 }
@@ -35,6 +37,28 @@ static void try(const cpu_set_t *online, const char *what, unsigned int where, u
 		else
 			printf("guest: cpu%d %s %x bit %u: refused\n", cpu, what, where, bit);
 	}
+}
+
+static void try_memory(const cpu_set_t *online)
+{
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, online))
+			continue;
+		dev_pin(cpu);
+		printf("guest: cpu%d a write to code: %s\n", cpu,
+		       dev_try_memory(LAMINA_TRY_TEXT) ? "done" : "refused");
+		printf("guest: cpu%d execution of data: %s\n", cpu,
+		       dev_try_memory(LAMINA_TRY_DATA) ? "done" : "refused");
+	}
+}
+
+static void learn(void)
+{
+	struct lamina_call c = {.eax = HC_WX, .ecx = 1};
+
+	if (!dev_call(&c) || c.eax)
+		dev_die("wx", "it does not run; hypapps= chooses it");
+	printf("guest: wx: %u pages of code, %u writes, %u executions\n", c.ebx, c.ecx, c.edx);
 }
 
 static void hypapp_call(unsigned int function, unsigned int argument, const char *name)
@@ -74,6 +98,12 @@ int main(int argc, char **argv)
 		dev_open("lamina-try", &online);
 		hypapp_call(HC_CRWATCH, 1, "crwatch");
 		hypapp_call(HC_MSRWATCH, 1, "msrwatch");
+	} else if (argc == 2 && !strcmp(argv[1], "memory")) {
+		dev_open("lamina-try", &online);
+		try_memory(&online);
+	} else if (argc == 2 && !strcmp(argv[1], "wx")) {
+		dev_open("lamina-try", &online);
+		learn();
 	} else if (argc == 2 && !strcmp(argv[1], "hello")) {
 		dev_open("lamina-try", &online);
 		dev_pin(0);

@@ -49,11 +49,21 @@ int dev_call(struct lamina_call *c)
 	return 0;
 }
 
-int dev_try(const struct lamina_try *t)
+static int try(unsigned long how, const void *what)
 {
-	if (!ioctl(device, LAMINA_TRY, t))
+	if (!ioctl(device, how, what))
 		return 1;
 	if (errno != EPERM)
 		dev_die("/dev/lamina", strerror(errno));
 	return 0;
+}
+
+int dev_try(const struct lamina_try *t)
+{
+	return try(LAMINA_TRY, t);
+}
+
+int dev_try_memory(unsigned long how)
+{
+	return try(how, NULL);
 }

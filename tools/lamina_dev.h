@@ -26,4 +26,7 @@ int dev_call(struct lamina_call *c);
 /* What only an attacker wants, on the CPU we run on. 0: it was #GP. */
 int dev_try(const struct lamina_try *t);
 
+/* LAMINA_TRY_TEXT or LAMINA_TRY_DATA likewise. */
+int dev_try_memory(unsigned long how);
+
 #endif

@@ -5,10 +5,15 @@
  */
 #include <linux/capability.h>
 #include <linux/fs.h>
+#include <linux/kdebug.h>
 #include <linux/miscdevice.h>
+#include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/reboot.h>
 #include <linux/smp.h>
 #include <linux/uaccess.h>
+#include <linux/vmalloc.h>
 #include <asm/asm.h>
 #include <asm/processor.h>
 
@@ -94,6 +99,107 @@ static long lamina_try(const void __user *arg)
 	return ok ? 0 : -EPERM;
 }
 
+/* *to = value; false: #GP or #PF. */
+static bool store(u8 *to, u8 value)
+{
+	bool ok = true;
+
+	asm volatile("1: movb %[value], %[to]\n"
+		     "	jmp 3f\n"
+		     "2: movb $0, %[ok]\n"
+		     "3:\n" _ASM_EXTABLE(1b, 2b)
+		     : [ok] "+q"(ok), [to] "=m"(*to)
+		     : [value] "q"(value)
+		     : "memory");
+	return ok;
+}
+
+/* At the start of a function, where ftrace may put a call: NOPL of five bytes, the last of which is
+ * a displacement that no one looks at. */
+static u8 *find_nop(u8 *function)
+{
+	static const u8 nop[] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
+
+	for (int i = 0; i < 8; i++)
+		if (!memcmp(function + i, nop, sizeof(nop)))
+			return function + i + sizeof(nop) - 1;
+	return NULL;
+}
+
+static long try_text(void)
+{
+	u8 *at = find_nop((u8 *)kernel_power_off), *alias;
+	unsigned long flags, cr0;
+	bool ok;
+
+	if (!at)
+		return -ENODEV;
+	alias = lm_alias(at);
+	local_irq_save(flags);
+	cr0 = read_cr0();
+	ok = write_cr(0, cr0 & ~X86_CR0_WP) && store(alias, 0x4c) && *at == 0x4c && store(alias, 0);
+	write_cr(0, cr0);
+	local_irq_restore(flags);
+	return ok ? 0 : -EPERM;
+}
+
+/* The data that is executed: ENDBR64; RET. */
+static const u8 shellcode[] = {0xf3, 0x0f, 0x1e, 0xfa, 0xc3};
+static void *data_page;
+static bool data_refused;
+
+/* #GP there: the call has not been. */
+static int on_die(struct notifier_block *self, unsigned long why, void *arg)
+{
+	struct pt_regs *regs = ((struct die_args *)arg)->regs;
+
+	if (why != DIE_GPF || !data_page || regs->ip != (unsigned long)data_page)
+		return NOTIFY_DONE;
+	data_refused = true;
+	regs->ip = *(unsigned long *)regs->sp;
+	regs->sp += sizeof(unsigned long);
+	return NOTIFY_STOP;
+}
+
+static struct notifier_block die_notifier = {.notifier_call = on_die};
+
+static void call_data(void)
+{
+	unsigned int level;
+	pte_t *pte = lookup_address((unsigned long)data_page, &level);
+	unsigned long flags;
+	pteval_t old = pte->pte;
+
+	local_irq_save(flags);
+	data_refused = false;
+	WRITE_ONCE(pte->pte, old & ~_PAGE_NX);
+	asm volatile("invlpg (%0)" ::"r"(data_page) : "memory");
+	((void (*)(void))data_page)();
+	WRITE_ONCE(pte->pte, old);
+	asm volatile("invlpg (%0)" ::"r"(data_page) : "memory");
+	local_irq_restore(flags);
+}
+
+static long try_data(void)
+{
+	static DEFINE_MUTEX(one);
+	long err = -ENOMEM;
+
+	mutex_lock(&one);
+	data_page = vmalloc(PAGE_SIZE);
+	if (data_page) {
+		memcpy(data_page, shellcode, sizeof(shellcode));
+		register_die_notifier(&die_notifier);
+		call_data();
+		unregister_die_notifier(&die_notifier);
+		err = data_refused ? -EPERM : 0;
+		vfree(data_page);
+		data_page = NULL;
+	}
+	mutex_unlock(&one);
+	return err;
+}
+
 static long lamina_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct lamina_call c;
@@ -103,6 +209,10 @@ static long lamina_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -EPERM;
 	if (cmd == LAMINA_TRY)
 		return lamina_try((void __user *)arg);
+	if (cmd == LAMINA_TRY_TEXT)
+		return try_text();
+	if (cmd == LAMINA_TRY_DATA)
+		return try_data();
 	if (cmd != LAMINA_CALL)
 		return -ENOTTY;
 	if (copy_from_user(&c, (void __user *)arg, sizeof(c)))

@@ -22,4 +22,10 @@ struct lamina_try {
 /* 0: it could be done; -1 with errno EPERM: #GP */
 #define LAMINA_TRY _IOW('L', 2, struct lamina_try)
 
+/* The same by memory. Change a byte of the kernel's code, its address in the direct map, with
+ * CR0.WP clear; of an instruction that does nothing, and back. And: execute a page of data that the
+ * kernel's tables have just been made to allow it. */
+#define LAMINA_TRY_TEXT _IO('L', 3)
+#define LAMINA_TRY_DATA _IO('L', 4)
+
 #endif

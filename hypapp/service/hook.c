@@ -87,6 +87,18 @@ static const char *last_option(const char *name, const char *value, size_t *len)
 	return value;
 }
 
+u64 hypapps_pages(void)
+{
+	size_t len;
+	const char *list = last_option("hypapps", "stats", &len);
+	u64 pages = 0;
+
+	for (const struct hypapp *const *h = hypapp_list; *h; h++)
+		if ((*h)->pages && in_list(list, len, *h))
+			pages += (*h)->pages();
+	return pages;
+}
+
 err_t hypapps_init(u32 cpus)
 {
 	size_t len;

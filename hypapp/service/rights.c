@@ -2,6 +2,7 @@
 #include "hypapp/service/rights.h"
 
 #include "core/slat_tables.h"
+#include "hv/rights.h"
 
 static struct {
 	struct {
@@ -9,6 +10,8 @@ static struct {
 		u16 owners[3]; /* of what is refused: reads, writes, execution */
 	} refused[SLAT_REFUSED_MAX];
 	u32 refusals; /* entries above that have been used */
+	u8 *map;      /* of enum page_state, four a byte */
+	u64 map_top;  /* physical address where it ends, a multiple of 1 GiB */
 } rights;
 
 /* SLAT_* that hypapps refuse in this entry. */
@@ -19,14 +22,103 @@ static u32 refused(u32 i)
 	return (n[0] ? SLAT_READ : 0) | (n[1] ? SLAT_WRITE : 0) | (n[2] ? SLAT_EXEC : 0);
 }
 
-u32 slat_refused_in(u64 base, u64 size)
+/* Of the map: SLAT_* that each state refuses. */
+static const u8 state_refuses[] = {
+	[PAGE_OPEN] = 0,
+	[PAGE_CODE] = SLAT_WRITE,
+	[PAGE_DATA] = SLAT_EXEC,
+	[PAGE_GIVEN] = 0,
+};
+
+#define STATES_PER_BYTE	 4
+#define STATE_SHIFT(gpa) ((gpa) / PAGE_SIZE % STATES_PER_BYTE * 2)
+
+static u8 *states_at(u64 gpa)
 {
-	u32 access = 0;
+	return &rights.map[gpa / PAGE_SIZE / STATES_PER_BYTE];
+}
+
+u64 slat_map_memory(u64 ram_top)
+{
+	u64 top = align_up(ram_top, PAGE_1G);
+
+	/* the map; and tables, if each 2 MiB of RAM has pages that differ */
+	return top / PAGE_SIZE / STATES_PER_BYTE / PAGE_SIZE + ram_top / PAGE_2M + top / PAGE_1G;
+}
+
+bool slat_map_make(u64 ram_top)
+{
+	u64 top = align_up(ram_top, PAGE_1G);
+
+	rights.map = page_alloc(top / PAGE_SIZE / STATES_PER_BYTE / PAGE_SIZE);
+	rights.map_top = rights.map ? top : 0;
+	return rights.map;
+}
+
+enum page_state slat_map_get(u64 gpa)
+{
+	return gpa < rights.map_top ? *states_at(gpa) >> STATE_SHIFT(gpa) & 3 : PAGE_OPEN;
+}
+
+void slat_map_set(u64 gpa, enum page_state s)
+{
+	if (gpa < rights.map_top)
+		*states_at(gpa) = (u8)((*states_at(gpa) & ~(3u << STATE_SHIFT(gpa))) |
+				       (u32)s << STATE_SHIFT(gpa));
+}
+
+bool slat_map_sync(void)
+{
+	bool ok = true;
+
+	lock();
+	for (u64 gpa = 0; gpa < rights.map_top; gpa += PAGE_1G)
+		ok &= slat_sync(gpa);
+	spin_unlock(&slat.lock);
+	return ok;
+}
+
+bool slat_map_give_page(u64 gpa)
+{
+	bool ok;
+
+	lock();
+	slat_map_set(gpa, PAGE_GIVEN);
+	ok = slat_sync_page(gpa);
+	spin_unlock(&slat.lock);
+	return ok;
+}
+
+/* All pages there, 2 MiB or more, are in the same state. */
+static bool map_alike(u64 base, u64 size)
+{
+	const u64 *word, all = slat_map_get(base) * 0x5555555555555555ULL;
+
+	if (base >= rights.map_top)
+		return true;
+	word = (const u64 *)(const void *)states_at(base);
+	for (u64 i = 0; i < size / PAGE_SIZE / STATES_PER_BYTE / sizeof(*word); i++)
+		if (word[i] != all)
+			return false;
+	return true;
+}
+
+u32 slat_refused_in(u64 page)
+{
+	u32 access = state_refuses[slat_map_get(page)];
 
 	for (u32 i = 0; i < rights.refusals; i++)
-		if (rights.refused[i].page - base < size)
+		if (rights.refused[i].page == page)
 			access |= refused(i);
 	return access;
+}
+
+bool slat_refused_alike(u64 base, u64 size)
+{
+	for (u32 i = 0; i < rights.refusals; i++)
+		if (rights.refused[i].page - base < size && refused(i))
+			return false;
+	return map_alike(base, size);
 }
 
 /* The page's entry among the refused ones, or a free one. */

@@ -11,6 +11,15 @@
 #define SLAT_REFUSED_MAX 64
 bool slat_refuse(u64 page, u32 access, bool on);
 
+/* The map's pages (hv/rights.h). Memory for one of RAM up to ram_top, in pages, and make it, with
+ * all PAGE_OPEN; once, at bring-up. False: no memory. */
+u64 slat_map_memory(u64 ram_top);
+bool slat_map_make(u64 ram_top);
+/* What the map says is so in the tables; or: this page is PAGE_GIVEN there too. False: no memory.
+ * The caller flushes. */
+bool slat_map_sync(void);
+bool slat_map_give_page(u64 gpa);
+
 /* Tables of one CPU's own in which n pages, at most two, have all rights, and if `only` no other
  * page can be executed. False: no memory for them. On that CPU, which flushes. */
 #define SLAT_VIEW_TABLES 7

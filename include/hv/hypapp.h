@@ -26,6 +26,9 @@ struct hypapp {
 	const char *name;
 	u32 hypercalls; /* its namespace: HC_NS(n), or 0: none */
 	bool always;	/* runs whatever hypapps= says: its own options choose it */
+	/* Pages of memory that it takes beyond its own variables, if it is to run; early on CPU 0.
+	 */
+	u64 (*pages)(void);
 	/* Once, on CPU 0, before the guest runs. */
 	err_t (*init)(u32 cpus);
 	/* Before Lamina's own handler: exits of the kinds that any hypapp has asked for with
@@ -89,7 +92,9 @@ bool hypapp_option_bits(const char *name, enum crm_name cr, u64 *out);
  */
 void timer_set(struct vcpu *v, u64 at);
 
-/* Core's side: choose by option hypapps= and call init of each. CPU 0, once. */
+/* Core's side: pages of memory for those that option hypapps= names. CPU 0. */
+u64 hypapps_pages(void);
+/* Choose by option hypapps= and call init of each. CPU 0, once. */
 err_t hypapps_init(u32 cpus);
 /* on_entry (behind the exit, which was answered so) and on_start of all hypapps. False: the
  * instruction has been advanced over. */

@@ -72,6 +72,11 @@
  * before on the CPU that calls. */
 #define HC_HELLO (HC_NS(3) | 0)
 
+/* Of the hypapp wx: ECX = 1: learn now what is the kernel's code, if it has not been; 0: no change
+ * -> EAX 0, EBX = pages of code, ECX = writes to them seen since, EDX = executions of others; EAX
+ * HC_ERANGE: no 64-bit kernel with NX. */
+#define HC_WX (HC_NS(5) | 0)
+
 #define HC_ERANGE 0xffffffffu
 
 enum hc_info {

@@ -126,6 +126,24 @@ samples_taken() {
 		END { exit !(samples > ticks / 4194304 * part / 100) }' "$log"
 }
 
+judge_wx() {
+	attack='^guest: cpu[0-9]+ (a write to code|execution of data)'
+	ok 'wx learns what is code' count 2 '^guest: wx: [1-9][0-9]{2,} pages of code, '
+	ok 'it sees nothing in an undisturbed system' count 2 '^guest: wx: [0-9]+ pages of code, 0 writes, 0 executions$'
+	ok 'programs had pages to execute' has '^lamina: wx: .*, [1-9][0-9]* given to programs; '
+	case $opt in *action=refuse*)
+		ok 'code could be written, and data executed, until then' count $((2 * cpus)) "$attack: done"
+		ok 'and no more, by each CPU' count $((2 * cpus)) "$attack: refused"
+		ok 'that is all that was refused' has "^lamina: wx: .* $cpus writes and $cpus executions refused"
+		ok 'it says where' count $((2 * cpus)) '^lamina: wx: cpu[0-9]: (write|execution) of [0-9a-f]+, RIP f{4}[0-9a-f]{12}, CR3 '
+		;;
+	*)
+		ok 'code can be written, and data executed, before and after' count $((4 * cpus)) "$attack: done"
+		ok 'it sees both, once a page' has '^lamina: wx: .* 1 writes and [1-9] executions logged'
+		;;
+	esac
+}
+
 judge_guest() {
 	ok 'no panic' count 0 '^lamina: PANIC|Kernel panic'
 	ok 'Lamina says how much memory it took' has '^lamina: memory 0x[0-9a-f]+-0x[0-9a-f]+ .*taken'
@@ -167,6 +185,11 @@ judge_guest() {
 		ok 'crwatch has seen it' has "^lamina: crwatch: [0-9]+ changes, $((2 * cpus)) of them refused"
 		ok 'it says where' count $((2 * cpus)) '^lamina: crwatch: cpu[0-9]: CR[04] [0-9a-f]+ -> [0-9a-f]+ refused, RIP f{8}[0-9a-f]{8}, CR3 '
 		ok 'msrwatch too' has "^lamina: msrwatch: [0-9]+ writes, $cpus of them refused"
+		;;
+	esac
+	case ,$do, in *,wx,*) judge_wx ;; esac
+	case $opt in *wx.after=*)
+		ok 'wx learns by itself, and sees a module come' has '^lamina: wx: 4[0-9]{3} pages of code .*, [1-9][0-9]* given to programs; 0 writes and [12] executions logged'
 		;;
 	esac
 	case ,$do, in *,hour,*)
