@@ -76,6 +76,7 @@ static void enter_linux(struct vcpu *v)
 {
 	u32 limit;
 
+	reset_init(v);
 	cr_reset(v, CR0_PE | CR0_ET, 0);
 	set_flat_segments(v, 0x10, 0x18);
 	backend->state_set(v, REG_GDTR_BASE, boot_low_linux_gdt(&limit));
@@ -90,17 +91,13 @@ static void enter_bios(struct vcpu *v)
 	u16 cs, ip;
 
 	boot_low_drive_entry(&cs, &ip);
-	cr_reset(v, CR0_ET, 0);
-	set_segment(v, SEG_CS, cs, (u64)cs << 4, 0xffff, SEG_AR_TYPE_CODE_RX | SEG_AR_S | SEG_AR_P);
-	backend->state_set(v, REG_IDTR_LIMIT, 0x3ff);
-	backend->state_set(v, REG_RIP, ip);
+	reset_real_mode(v, cs, ip);
 	*(volatile u32 *)phys_ptr(BDA_APPLICATION) = HC_PROBE_ANSWER;
 }
 
 void boot_guest_virtual(struct vcpu *v)
 {
 	load();
-	reset_init(v);
 	if (machine.opt.guest == OPT_GUEST_LINUX)
 		enter_linux(v);
 	else

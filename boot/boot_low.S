@@ -219,6 +219,8 @@ low_leave16:
 	lidtl	%cs:OFF(low_ivt)
 	mov	$0x10, %eax
 	mov	%eax, %cr0
+	.globl	low_jump
+low_jump:
 	ljmpw	*%cs:OFF(low_real_ptr)
 
 /* --- variables, filled by boot_low.c --- */

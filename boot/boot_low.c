@@ -7,7 +7,7 @@
 #include "lib/string.h"
 #include "x86/insn.h"
 
-extern u8 low_start[], low_end[], low_int15[], low_boot_drive[], low_leave[];
+extern u8 low_start[], low_end[], low_int15[], low_boot_drive[], low_leave[], low_jump[];
 extern u8 low_gdt_ptr[], low_code16_desc[], low_linux_gdt[], low_linux_gdt_base[];
 extern u8 low_ap32_ptr[], low_ap64_ptr[], low_leave32_ptr[], low_real_ptr[];
 extern u8 low_ap_cr3[], low_ap_stack[], low_ap_pcpu[], low_ap_main[];
@@ -103,6 +103,14 @@ void boot_low_drive_entry(u16 *cs, u16 *ip)
 {
 	*cs = (u16)(machine.low_base >> 4);
 	*ip = (u16)(low_boot_drive - low_start);
+}
+
+void boot_low_jump(u16 *cs, u16 *ip)
+{
+	SET(u16, low_real_ptr, *ip);
+	SET(u16, low_real_ptr + 2, *cs);
+	*cs = (u16)(machine.low_base >> 4);
+	*ip = (u16)(low_jump - low_start);
 }
 
 u64 boot_low_linux_gdt(u32 *limit)

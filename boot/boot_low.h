@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The page below 1 MiB: AP start-up code, the guest's INT 15h map, the boot of a drive. Bring-up
- * only, except boot_low_set_ap. */
+ * only, except boot_low_set_ap and boot_low_jump. */
 #ifndef BOOT_BOOT_LOW_H
 #define BOOT_BOOT_LOW_H
 
@@ -28,6 +28,10 @@ void boot_low_set_drive(u8 drive, bool sector_loaded);
 
 /* CS and IP of the code that boots the drive; CS << 4 is its base. */
 void boot_low_drive_entry(u16 *cs, u16 *ip);
+
+/* A far jump to cs:ip; they become its own. For an emulator that does not enter a guest in real
+ * mode whose CS has bits 1:0 set. */
+void boot_low_jump(u16 *cs, u16 *ip);
 
 /* Physical address of a GDT with Linux's boot segments 10h and 18h, and its limit. */
 u64 boot_low_linux_gdt(u32 *limit);

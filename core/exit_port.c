@@ -9,6 +9,7 @@
 #include "core/exit_handlers.h"
 #include "core/serial.h"
 #include "core/page.h"
+#include "core/suspend.h"
 #include "core/trace.h"
 #include "core/world.h"
 #include "hv/hypapp.h"
@@ -16,8 +17,8 @@
 #include "lib/fmt.h"
 #include "x86/insn.h"
 
-#define PM1_SLP_EN_BYTE 1
-#define PM1_SLP_EN	BIT(5) /* of that byte */
+#define PM1_SLP_EN	  BIT(5) /* of its second byte */
+#define PM1_SLP_TYP(byte) ((byte) >> 2 & 7)
 
 static u32 port_in(u16 port, u32 size)
 {
@@ -46,12 +47,14 @@ static void report(void)
 	iommu_report(say_line);
 }
 
-static bool sets_slp_en(const struct exit *x, u32 value)
+/* The register's second byte, where SLP_EN is set in it; else 0. */
+static u8 slp_en(const struct exit *x, u32 value)
 {
-	u16 pm1a = machine.pm.pm1a_cnt;
-	u8 byte;
+	u8 byte = 0;
 
-	return pm1a && port_byte(x, value, pm1a + PM1_SLP_EN_BYTE, &byte) && (byte & PM1_SLP_EN);
+	if (machine.pm.pm1a_cnt)
+		port_byte(x, value, machine.pm.pm1a_cnt + 1, &byte);
+	return byte & PM1_SLP_EN ? byte : 0;
 }
 
 enum exit_answer exit_port(struct vcpu *v, const struct exit *x)
@@ -59,14 +62,13 @@ enum exit_answer exit_port(struct vcpu *v, const struct exit *x)
 	u32 size = x->port.size;
 	u64 mask = size == 4 ? 0xffffffff : BIT(8 * size) - 1;
 	u64 rax = v->gpr[GPR_RAX];
-	bool off, stopped = false;
+	bool off, suspend, stopped = false;
+	u8 slp;
 
 	/* string I/O to a power-management port: no system does it; let it run unseen from now on
 	 */
 	if (x->port.string) {
 		port_trap_power(false);
-		if (hypapps_wipe(v))
-			world_go(v);
 		return EXIT_RETRY;
 	}
 	if (x->port.in) {
@@ -77,12 +79,16 @@ enum exit_answer exit_port(struct vcpu *v, const struct exit *x)
 		v->gpr[GPR_RAX] = size == 4 ? value : (rax & ~mask) | (value & mask);
 		return EXIT_ADVANCE;
 	}
-	off = sets_slp_en(x, (u32)(rax & mask));
+	slp = slp_en(x, (u32)(rax & mask));
+	suspend = slp && suspend_prepare(v, PM1_SLP_TYP(slp));
+	off = slp && !suspend;
 	if (off)
 		report();
 	if (off || guard_sees_reset(x, (u32)rax))
 		stopped = hypapps_wipe(v);
 	port_out(x->port.port, size, (u32)rax);
+	while (suspend) /* from here on it is the firmware's */
+		cpu_halt();
 	if (stopped)
 		world_go(v);
 	return EXIT_ADVANCE;

@@ -5,6 +5,7 @@
 #include "core/apic.h"
 #include "core/core.h"
 #include "core/page.h"
+#include "core/suspend.h"
 #include "core/trace.h"
 #include "core/trap.h"
 #include "core/virtualize.h"
@@ -24,6 +25,8 @@ static struct pcpu *alloc_cpu(u32 index, u32 id)
 		p->index = index;
 		p->vcpu.index = index;
 		p->vcpu.is_bsp = index == 0;
+		p->first_id = id;
+		p->fresh = true;
 		atomic_store(&p->pub.apic_id, id);
 		if (!trace_init(p))
 			return NULL;
@@ -115,6 +118,8 @@ void ap_main(struct pcpu *p)
 {
 	trap_cpu_init(p);
 	mp_publish_apic(p);
+	if (p->index == 0) /* no AP, but the CPU that the firmware wakes first */
+		suspend_wake(p);
 	virtualize_ap(p);
 }
 
@@ -175,7 +180,7 @@ void mp_stop_others(void)
 	for (u32 i = 0; i < cpu_count; i++)
 		for (u32 n = 0;
 		     n < UP_BOUND && pcpus[i] != self && atomic_load(&pcpus[i]->pub.up) &&
-		     !atomic_load(&pcpus[i]->pub.stopped);
+		     !atomic_load(&pcpus[i]->pub.asleep) && !atomic_load(&pcpus[i]->pub.stopped);
 		     n++)
 			cpu_pause();
 }

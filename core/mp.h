@@ -28,7 +28,8 @@ void mp_post_sipi(struct pcpu *p, u8 vector);
 /* Was this NMI our own kick? To be asked once per NMI, on the CPU that took it. */
 bool mp_take_kick(struct pcpu *p);
 
-/* Stop every other CPU for ever. Any CPU, panic only. */
+/* Stop every other CPU, out of VMX or SVM operation, until it is powered on again. Any CPU; panic
+ * and suspend only. */
 void mp_stop_others(void);
 
 /* boot_low.S comes here, on the CPU's own stack. */

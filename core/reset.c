@@ -78,6 +78,15 @@ void reset_init(struct vcpu *v)
 	backend->tlb_flush(v, false);
 }
 
+void reset_real_mode(struct vcpu *v, u16 cs, u16 ip)
+{
+	reset_init(v);
+	cr_reset(v, CR0_ET, 0);
+	set_segment(v, SEG_CS, cs, (u64)cs << 4, 0xffff, AR_CODE16);
+	backend->state_set(v, REG_IDTR_LIMIT, 0x3ff);
+	backend->state_set(v, REG_RIP, ip);
+}
+
 void reset_sipi(struct vcpu *v, u8 vector)
 {
 	set_segment(v, SEG_CS, (u16)(vector << 8), (u64)vector << 12, 0xffff, AR_CODE16);

@@ -11,6 +11,9 @@ void reset_init(struct vcpu *v);
 /* SIPI behind an INIT: go on at vector << 12. */
 void reset_sipi(struct vcpu *v, u8 vector);
 
+/* As INIT, but in real mode with caches on, as a firmware leaves the CPU: go on at cs:ip. */
+void reset_real_mode(struct vcpu *v, u16 cs, u16 ip);
+
 /* Reset the whole machine as its chipset would, with a line that says why. Any CPU. */
 _Noreturn void machine_reset(const char *why);
 

@@ -97,6 +97,7 @@ void sipi_init(void)
 {
 	sipi.has_x2apic = cpuid(1, 0).ecx & CPUID_1_ECX_X2APIC;
 	sipi.waiting = cpu_count - 1;
+	atomic_store(&sipi.given_up, 0);
 	sipi.loses_init = platform_loses_init();
 	sipi.hold = machine.opt.sipi == OPT_SIPI_HOLD;
 	machine.sipi_icr = sipi.hold || machine.opt.sipi == OPT_SIPI_ICR ||

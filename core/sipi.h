@@ -17,7 +17,8 @@
 #include "hv/pcpu.h"
 #include "hv/vcpu.h"
 
-/* Decide the strategy and set the trap where it is needed. CPU 0, second-level tables built. */
+/* Decide the strategy and set the trap where it is needed. CPU 0, second-level tables built, no
+ * other CPU runs. */
 void sipi_init(void);
 
 /* 1 while writes to the ICR exit. */

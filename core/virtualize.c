@@ -19,7 +19,6 @@ u32 this_cpu(void)
 
 err_t virtualize_prepare(struct pcpu *p)
 {
-	bool first = !p->vcpu.arch;
 	u64 pat = rdmsr(MSR_PAT);
 	err_t err = backend->enable(&p->vcpu);
 
@@ -28,8 +27,12 @@ err_t virtualize_prepare(struct pcpu *p)
 	err = backend->vcpu_init(&p->vcpu);
 	if (err)
 		backend->disable(&p->vcpu);
-	else if (first) /* from then on it is the guest's, and no INIT changes it */
+	else if (p->fresh) { /* from then on they are the guest's, and no INIT changes them */
 		backend->state_set(&p->vcpu, REG_PAT, pat);
+		for (u32 r = REG_STAR; r <= REG_KERNEL_GS_BASE; r++)
+			backend->state_set(&p->vcpu, (enum cpu_reg)r, 0);
+		p->fresh = false;
+	}
 	return err;
 }
 

@@ -4,6 +4,9 @@
 
 #include "hv/world.h"
 
+/* No CPU holds the world or calls another; while only this CPU runs. */
+void world_forget(void);
+
 /* MAIL_CALL and MAIL_STILL of this CPU. */
 void world_mail(struct vcpu *v, u32 mail);
 

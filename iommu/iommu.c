@@ -15,7 +15,8 @@ static const struct iommu_driver *const drivers[] = {&vtd_driver};
 static const struct iommu_driver *driver; /* of the units below, that have been enabled */
 static struct acpi_iommus units;
 static u64 root; /* of the translation tables; one for all devices */
-static bool has_1g;
+static u32 levels;
+static bool has_1g, active;
 
 static u64 span(u32 level)
 {
@@ -63,7 +64,7 @@ static bool entry_for(u64 base, u32 level, u64 *out)
 	return true;
 }
 
-static err_t build(u32 levels)
+static err_t build(void)
 {
 	u64 *table = page_alloc(1);
 
@@ -74,10 +75,10 @@ static err_t build(u32 levels)
 	return table ? OK : "too little memory";
 }
 
-static err_t probe_all(u32 *levels)
+static err_t probe_all(void)
 {
 	has_1g = true;
-	*levels = 4;
+	levels = 4;
 	for (u32 i = 0; i < units.count; i++) {
 		u32 its = 0;
 		bool its_1g = false;
@@ -85,10 +86,19 @@ static err_t probe_all(u32 *levels)
 
 		if (err)
 			return err;
-		*levels = its < *levels ? its : *levels;
+		levels = its < levels ? its : levels;
 		has_1g &= its_1g;
 	}
 	return OK;
+}
+
+static err_t enable_all(void)
+{
+	err_t err = OK;
+
+	for (u32 i = 0; i < units.count && !err; i++)
+		err = driver->enable(units.base[i], root, levels);
+	return err;
 }
 
 /* The guest must not undo it: it can read the registers, and its writes are dropped. */
@@ -111,19 +121,23 @@ static void hide_table(u8 *table)
 
 static err_t protect(const u8 *table, u32 size)
 {
-	u32 levels;
 	err_t err = driver->units(table, size, &units);
 
 	if (!err)
-		err = probe_all(&levels);
+		err = probe_all();
 	if (!err)
-		err = build(levels);
-	for (u32 i = 0; i < units.count && !err; i++) {
-		err = driver->enable(units.base[i], root, levels);
-		if (!err)
-			err = hide(units.base[i]);
-	}
+		err = build();
+	if (!err)
+		err = enable_all();
+	for (u32 i = 0; i < units.count && !err; i++)
+		err = hide(units.base[i]);
+	active = !err;
 	return err;
+}
+
+err_t iommu_resume(void)
+{
+	return active ? enable_all() : OK;
 }
 
 void iommu_protect(void)

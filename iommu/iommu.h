@@ -27,7 +27,7 @@ struct iommu_driver {
 	/* What this unit can do: the levels of its tables (3 or 4), and whether leaves may be
 	 * 1 GiB. */
 	err_t (*probe)(u64 unit, u32 *levels, bool *has_1g);
-	/* Translate by these tables, from now on. */
+	/* Translate by these tables, from now on. Again after a suspend. */
 	err_t (*enable)(u64 unit, u64 root, u32 levels);
 	/* The last byte of the registers that the guest must not write, relative to the unit. */
 	u64 (*last_register)(u64 unit);
@@ -40,6 +40,9 @@ extern const struct iommu_driver vtd_driver;
 /* Finds the units, programs them and hides them from the guest, or says in one line why devices can
  * still write to Lamina's memory. CPU 0, before the guest, with the second-level tables there. */
 void iommu_protect(void);
+
+/* The units have been powered on again, after a suspend: the same as before, if there was one. */
+err_t iommu_resume(void);
 
 /* Power-off: what devices tried. */
 void iommu_report(emit_fn emit);

@@ -9,9 +9,9 @@
 enum { RSDP_REVISION = 15, RSDP_RSDT = 16, RSDP_XSDT = 24 };
 enum { MADT_ENTRIES = 44, MADT_LAPIC = 0, MADT_X2APIC = 9 };
 enum { CPU_ENABLED = 1 };
-enum { FADT_PM1A_CNT = 64, FADT_FLAGS = 112, FADT_RESET = 116, FADT_V1_BYTES = 116 };
-enum { FADT_RESET_ADDRESS = 120, FADT_RESET_VALUE = 128, FADT_V2_BYTES = 132 };
-enum { FLAG_RESET = BIT(10), SPACE_IO = 1 };
+enum { FADT_FACS = 36, FADT_DSDT = 40, FADT_PM1A_CNT = 64, FADT_FLAGS = 112, FADT_RESET = 116 };
+enum { FADT_V1_BYTES = 116, FADT_RESET_ADDRESS = 120, FADT_RESET_VALUE = 128, FADT_V2_BYTES = 132 };
+enum { FLAG_RESET = BIT(10), SPACE_IO = 1, AML_ONE = 1, AML_PACKAGE = 0x12 };
 enum { DMAR_ENTRIES = 48, DMAR_DRHD = 0 };
 
 static u64 get(const u8 *p, size_t off, size_t bytes)
@@ -169,6 +169,23 @@ const char *acpi_dmar(const u8 *table, u32 size, struct acpi_iommus *out)
 	return out->count ? NULL : "ACPI: the DMAR has no unit";
 }
 
+/* Name (_S3_, Package () {SLP_TYP, ...}): the name, PackageOp, its length in up to four bytes, a
+ * count, an integer (ACPI specification 6.4, 20.2.4, 20.2.5.4, 7.4.2). */
+static void find_s3(u64 dsdt, phys_map_fn map, struct acpi_pm *out)
+{
+	u32 size;
+	const u8 *t = table_at(dsdt, map, &size);
+
+	for (u32 off = HEADER_BYTES; t && off + 12 <= size; off++) {
+		const u8 *p = t + off + 7 + (t[off + 5] >> 6);
+
+		if (memcmp(t + off, "_S3_", 4) || t[off + 4] != AML_PACKAGE)
+			continue;
+		out->has_s3 = true;
+		out->s3_type = *p <= AML_ONE ? *p : p[1]; /* else a prefix, then the low byte */
+	}
+}
+
 const char *acpi_fadt(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, struct acpi_pm *out)
 {
 	const u8 *t;
@@ -186,5 +203,10 @@ const char *acpi_fadt(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, struct ac
 		out->reset_port = (u16)get(t, FADT_RESET_ADDRESS, 8);
 		out->reset_value = t[FADT_RESET_VALUE];
 	}
+	find_s3(get(t, FADT_DSDT, 4), map, out);
+	out->facs = get(t, FADT_FACS, 4);
+	t = map(out->facs, ACPI_FACS_BYTES);
+	if (!t || memcmp(t, "FACS", 4))
+		out->facs = 0;
 	return NULL;
 }

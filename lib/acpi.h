@@ -11,6 +11,7 @@
 
 #define ACPI_MAX_CPUS	256
 #define ACPI_RSDP_BYTES 36
+#define ACPI_FACS_BYTES 64
 
 struct acpi_cpus {
 	u32 count; /* enabled CPUs, in the table's order */
@@ -21,6 +22,9 @@ struct acpi_pm {
 	u16 pm1a_cnt;	/* I/O port of the PM1 control register; 0: none */
 	u16 reset_port; /* I/O port that resets the machine by reset_value; 0: none */
 	u8 reset_value;
+	u64 facs;    /* physical address; 0: none */
+	bool has_s3; /* the DSDT names S3 */
+	u8 s3_type;  /* its SLP_TYP then */
 };
 
 #define ACPI_MAX_IOMMUS 16

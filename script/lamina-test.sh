@@ -92,11 +92,11 @@ if uses host; then
 		libcmocka-dev=/usr/include/cmocka.h libcapstone-dev=/usr/include/capstone/capstone.h \
 		libunicorn-dev=/usr/include/unicorn/unicorn.h
 fi
-if uses linux gdb holes bios alive picture probe probed verdict dma refusal reset bare same kernel hostile iso installed panic guestos; then
+if uses linux gdb holes bios alive picture probe probed verdict wiped dma refusal reset bare same kernel hostile iso installed panic guestos; then
 	build_lamina
 	need_emulator
 	need 'test with another firmware' seabios=/usr/share/seabios/bios.bin
-	run_make build/console build/test/alive.img build/test/triple.img build/test/reset.img build/test/picture.img build/test/ntldr build/test/mach
+	run_make build/console build/test/alive.img build/test/triple.img build/test/reset.img build/test/down.img build/test/picture.img build/test/ntldr build/test/mach
 fi
 if uses linux gdb holes bios bare hostile; then
 	build_guest
@@ -114,7 +114,7 @@ fi
 if uses same kernel verdict probed dma; then
 	run_make testkernel
 fi
-if uses verdict probed; then
+if uses verdict probed wiped; then
 	run_make BUILD=build/inject INJECT=1 all
 fi
 

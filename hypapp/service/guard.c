@@ -21,9 +21,13 @@ static struct {
 	_Atomic u32 armed, output; /* output: KBC_WRITE_OUTPUT has been seen */
 } guard;
 
+/* The i-th port, some of them more than once; 0: no more. Power-off has a trap of its own, and is
+ * here for string I/O, which ends it. */
 static u16 guarded(u32 i)
 {
-	const u16 port[] = {RESET_CONTROL, KBC_COMMAND, PORT_92, machine.pm.reset_port};
+	u16 pm1a = machine.pm.pm1a_cnt ? machine.pm.pm1a_cnt : RESET_CONTROL;
+	u16 extra = machine.pm.reset_port ? machine.pm.reset_port : RESET_CONTROL;
+	const u16 port[] = {RESET_CONTROL, KBC_COMMAND, PORT_92, pm1a, pm1a + 1, extra};
 
 	return i < ARRAY_SIZE(port) ? port[i] : 0;
 }

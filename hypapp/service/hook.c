@@ -2,9 +2,9 @@
 #include "core/core.h"
 #include "core/option_cr.h"
 #include "core/serial.h"
+#include "core/world.h"
 #include "hv/hypapp.h"
 #include "hv/hypercall.h"
-#include "hv/world.h"
 #include "hypapp/service/timer.h"
 #include "hypapp/service/watch.h"
 #include "lib/string.h"
@@ -123,6 +123,12 @@ err_t hypapps_init(u32 cpus)
 void hypapp_want(u32 kinds)
 {
 	atomic_fetch_or(&hypapp_kinds, kinds);
+}
+
+void hypapps_woken(void)
+{
+	world_forget();
+	timer_forget();
 }
 
 enum exit_answer hypapps_on_exit(struct vcpu *v, const struct exit *x)

@@ -3,6 +3,7 @@
 
 #include "hv/backend.h"
 #include "hv/hypapp.h"
+#include "lib/string.h"
 #include "x86/insn.h"
 
 static u64 due[MAX_CPUS]; /* TSC ticks; 0: none is set. Each CPU's own */
@@ -24,6 +25,11 @@ void timer_set(struct vcpu *v, u64 at)
 	due[v->index] = at;
 	hypapp_want(~0u);
 	arm(v, at > now ? at - now : 1, true);
+}
+
+void timer_forget(void)
+{
+	memset(due, 0, sizeof(due));
 }
 
 bool timer_is_due(struct vcpu *v, const struct exit *x)

@@ -84,6 +84,12 @@ void world_go(struct vcpu *v)
 		atomic_store(&world.holder, 0);
 }
 
+void world_forget(void)
+{
+	atomic_store(&world.holder, 0);
+	atomic_store(&world.caller, 0);
+}
+
 void world_pass(struct vcpu *v, u32 cpu)
 {
 	atomic_store(&world.holder, cpu + 1);

@@ -105,6 +105,9 @@ enum exit_answer hypapps_on_exit(struct vcpu *v, const struct exit *x);
 bool hypapps_on_cr(struct vcpu *v, const struct cr_change *c);
 enum exit_answer hypapps_on_hypercall(struct vcpu *v, u32 number);
 void hypapps_report(emit_fn emit);
+/* The machine is back from a suspend, only this CPU runs: forget who has stopped the world, and the
+ * timers. */
+void hypapps_woken(void);
 /* Call wipe of all; v is this CPU's, NULL: the others have been stopped. True: the others stand
  * still now until world_go. */
 bool hypapps_wipe(struct vcpu *v);

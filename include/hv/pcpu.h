@@ -66,6 +66,8 @@ struct pcpu {
 	struct pcpu *self;
 	struct vcpu *vcpu_ptr;
 	u32 index;
+	u32 first_id;	  /* of the local APIC, as the firmware lists it */
+	bool fresh;	  /* the CPU has been powered on, and the guest's state is to follow */
 	bool init_exited; /* an INIT exit happened since the last revival */
 	u8 sipi_vector;	  /* of the last start-up */
 	struct vcpu vcpu;

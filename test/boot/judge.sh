@@ -198,12 +198,26 @@ judge_guest() {
 		ok 'and nobody is blamed' count 0 '^lamina: .*; verdict: '
 		;;
 	esac
+	case ,$do, in *,suspend,*) judge_suspended ;; esac
 	case ,$do, in *,hotplug,*)
 		ok 'CPU 1 went off three times' count 3 '^guest: hotplug [123]: .*cpu1 is off'
 		ok 'and came back three times' count 3 '^guest: hotplug [123]: .*cpu1 is on'
 		ok 'both rounds of probes found Lamina on it' count 2 '^guest: cpu 1 virtualized'
 		;;
 	esac
+}
+
+came_back() {
+	count 2 "^guest: suspend [12]: back, $cpus CPUs\$"
+}
+
+# Twice to sleep and back; all_virtualized looks at the last probe, pinned to each CPU
+judge_suspended() {
+	ok 'the guest comes back from two suspends' came_back
+	ok 'Lamina before it' count 2 "^lamina: back from a suspend on $cpus CPUs\$"
+	ok 'no CPU has slipped out' count $((3 * cpus)) '^guest: cpu [0-9]+ virtualized by lamina'
+	ok "Lamina's memory is still out of sight" count 2 "^guest: memory at $(
+		sed -n 's/^lamina: memory 0x\([0-9a-f]*\)-.*/\1/p' "$log"), [1-9][0-9]* KiB, 0 bytes not FF\$"
 }
 
 judge_linux() {
@@ -420,13 +434,85 @@ judge_refusal() {
 	ok "the machine's own system boots, $runs" has "^guest: alive at tick [0-9a-f]*, drive 80, $runs\$"
 }
 
+# memory_when_down DIR: once the machine is down, QEMU's monitor saves its memory, and ends it
+memory_when_down() {
+	mkdir -p "$1"
+	mkfifo "$1/monitor.in" "$1/monitor.out"
+	(
+		exec 3<>"$1/monitor.in" 4<>"$1/monitor.out"
+		until grep -q '^guest: going down' "$1/serial.raw" 2>/dev/null; do
+			[ -e "$1/monitor.in" ] || exit 0
+			sleep 0.1
+		done
+		for _ in $(seq 100); do
+			echo 'info status' >&3
+			while IFS= read -r answer <&4; do
+				case $answer in *'VM status'*) break ;; esac
+			done
+			case $answer in *'paused (shutdown)'*) break ;; esac
+			sleep 0.1
+		done
+		printf 'pmemsave 0 %s memory.bin\nquit\n' $((memory * 1048576)) >&3
+	) &
+}
+
+# went_down WAY HYPAPP: the guest takes the machine down so, with that hypapp of the test build; its memory is in $dump
+went_down() {
+	mkdir -p "$work/$1"
+	memory_when_down "$work/$1"
+	way=$1
+	boot "$1" images_down "hypapps=$2" "$opt"
+	rm "$work/$1/monitor.in" "$work/$1/monitor.out"
+	wait
+	dump=$work/$1/memory.bin
+	ok "$1: the guest has run, and Lamina's memory is in the picture" found "Lamina's own memory"
+}
+
+images_down() {
+	images_alive "$@"
+	printf %s "${way%%-*}" | dd of="$work/$sub/sector.img" bs=1 seek=508 conv=notrunc status=none
+}
+
+found() {
+	grep -q '^guest: going down' "$log" && [ "$(stat -c %s "$dump")" -eq $((memory * 1048576)) ]
+}
+
+# A secret of a hypapp's is nowhere in the memory of a machine that has been reset or switched off, in any of these ways
+judge_wiped() {
+	elf=$build/inject/lamina.elf sector=down
+	# shellcheck disable=SC2034 # qemu_command's
+	qemu_words='-no-shutdown -chardev pipe,id=monitor,path=monitor -mon chardev=monitor,mode=readline'
+	for way in $ways; do
+		went_down "$way" secret
+		ok "$way: the secret is nowhere" count_secrets 0
+		rm -f "$dump"
+	done
+	went_down "${way%% *}-kept" secret-kept
+	ok 'what is not wiped is found' [ "$(secrets)" -gt 100 ]
+	rm -f "$dump"
+}
+
+secrets() {
+	grep -a -o "lamina's test secret" "$dump" | wc -l
+}
+
+count_secrets() {
+	[ "$(secrets)" -eq "$1" ]
+}
+
 # Lamina cannot run here: the Linux it was to start runs bare, on all CPUs
 judge_bare() {
 	# shellcheck disable=SC2086
 	boot lamina images_linux $opt
 	ok 'one line says why' count 1 '^lamina: cannot virtualize: '
 	ok 'no CPU is virtualized' count 0 'virtualized by'
-	ok "$cpus CPUs are bare" count "$cpus" '^guest: cpu [0-9]+ bare'
+	rounds=1
+	case ,$do, in *,suspend,*)
+		rounds=3
+		ok 'the guest comes back from two suspends' came_back
+		;;
+	esac
+	ok "$cpus CPUs are bare" count $((rounds * cpus)) '^guest: cpu [0-9]+ bare'
 	ok 'the guest came to its end' has '^guest: done'
 }
 

@@ -2,5 +2,6 @@
 /* In place of hypapp/list.c. */
 #include "hv/hypapp.h"
 
-#define HYPAPPS HYPAPP(inject) HYPAPP(stats) HYPAPP(info) HYPAPP(trace)
+#define HYPAPPS \
+	HYPAPP(inject) HYPAPP(secret) HYPAPP(secret_kept) HYPAPP(stats) HYPAPP(info) HYPAPP(trace)
 #include "hv/hypapp_list.def"

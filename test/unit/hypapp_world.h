@@ -11,6 +11,7 @@
 #include "core/port.h"
 #include "core/serial.h"
 #include "core/this_cpu.h"
+#include "core/world.h"
 #include "hv/hypapp.h"
 #include "hv/hypercall.h"
 #include "hv/watch.h"
@@ -95,6 +96,13 @@ bool world_is_mine(struct vcpu *cpu)
 {
 	(void)cpu;
 	return stopped;
+}
+
+static u32 forgotten;
+
+void world_forget(void)
+{
+	forgotten++;
 }
 
 static void trap_msr(u32 msr, bool read, bool write)

@@ -17,6 +17,7 @@
 #include "core/reset.h"
 #include "core/revive.h"
 #include "core/slat.h"
+#include "core/suspend.h"
 #include "core/trace.h"
 #include "core/trap.h"
 #include "core/virtualize.h"
@@ -237,6 +238,12 @@ static u32 revivals;
 void revive_others(void)
 {
 	revivals++;
+}
+
+void suspend_wake(struct pcpu *p)
+{
+	(void)p;
+	leave("wake");
 }
 
 void virtualize_ap(struct pcpu *p)

@@ -5,7 +5,15 @@
 
 #define MEM_BYTES 0x10000u
 
-enum { RSDT = 0x1000, XSDT = 0x2000, MADT = 0x3000, FADT = 0x5000, OTHER = 0x6000 };
+enum {
+	RSDT = 0x1000,
+	XSDT = 0x2000,
+	MADT = 0x3000,
+	FADT = 0x5000,
+	OTHER = 0x6000,
+	DSDT = 0x7000,
+	FACS = 0x8000
+};
 
 static u8 mem[MEM_BYTES];
 static u8 rsdp[ACPI_RSDP_BYTES];
@@ -295,13 +303,51 @@ static void test_dmar(void **state)
 			    "ACPI: the DMAR has more than 16 units");
 }
 
+/* _S3_ in the DSDT and the FACS, as they are and damaged. */
+static void test_sleep(void **state)
+{
+	static const struct {
+		const char *aml;
+		u8 size;
+		bool has_s3;
+		u8 type;
+	} cases[] = {
+		{"\x08_S3_\x12\x06\x04\x01\x01\0\0", 12, true, 1},
+		{"\x08_S3_\x12\x06\x04\0\0\0\0", 12, true, 0},
+		{"\x08_S3_\x12\x0a\x04\x0a\x05\x0a\x05\0\0", 14, true, 5},
+		{"\x08_S3_\x12\x47\x00\x04\x0a\x05\x0a\x05\0\0", 15, true, 5},
+		{"\x08_S3_\x0a\x06\x04\x01\x01\0\0", 12, false, 0},
+		{"\x08_S4_\x12\x06\x04\x02\x02\0\0", 12, false, 0},
+		{"\x08_S3_\x12\x06\x04", 8, false, 0},
+	};
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		build(2);
+		memset(mem + DSDT, 0, 0x100);
+		memcpy(mem + DSDT + 36, cases[i].aml, cases[i].size);
+		table(DSDT, "DSDT", 40 + cases[i].size);
+		put(mem + FADT + 40, DSDT, 4);
+		memcpy(mem + FACS, i == 1 ? "FACT" : "FACS", 4);
+		put(mem + FADT + 36, FACS, 4);
+		table(FADT, "FACP", 244);
+		assert_null(acpi_fadt(rsdp, map, &pm));
+		assert_int_equal(pm.has_s3, cases[i].has_s3);
+		assert_int_equal(pm.s3_type, cases[i].type);
+		assert_int_equal(pm.facs, i == 1 ? 0 : FACS);
+		mem[DSDT + 9]++; /* the checksum */
+		assert_null(acpi_fadt(rsdp, map, &pm));
+		assert_false(pm.has_s3);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rsdp),	    cmocka_unit_test(test_cpus),
 		cmocka_unit_test(test_cpu_entries), cmocka_unit_test(test_cpu_count),
 		cmocka_unit_test(test_damaged),	    cmocka_unit_test(test_fadt),
-		cmocka_unit_test(test_dmar),
+		cmocka_unit_test(test_sleep),	    cmocka_unit_test(test_dmar),
 	};
 
 	return RUN(tests);

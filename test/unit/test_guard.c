@@ -22,6 +22,7 @@ static void setup(u16 reset_port, u8 reset_value)
 	struct exit x = port(0xcf9, 1, true);
 
 	start("hypapps=second");
+	machine.pm.pm1a_cnt = 0xb004;
 	machine.pm.reset_port = reset_port;
 	machine.pm.reset_value = reset_value;
 	guard_ends(&x);
@@ -30,7 +31,7 @@ static void setup(u16 reset_port, u8 reset_value)
 	reset_guard();
 }
 
-static const u16 ports[] = {0xcf9, 0x64, 0x92, 0x1234};
+static const u16 ports[] = {0xcf9, 0x64, 0x92, 0x1234, 0xb004, 0xb005};
 
 static void test_armed_only_once_asked(void **state)
 {
@@ -109,9 +110,13 @@ static void test_string(void **state)
 	assert_int_equal(wipes, 1);
 	reset_guard();
 	assert_true(port_trapped[0x64] && port_trapped[0xcf9]);
+	x.port.port = 0xb005; /* it could be a power-off */
+	hypapps_on_exit(v, &x);
+	assert_int_equal(wipes, 2);
+	reset_guard();
 	x.port.port = 0x1f0;
 	hypapps_on_exit(v, &x);
-	assert_int_equal(wipes, 1);
+	assert_int_equal(wipes, 2);
 	assert_true(port_trapped[0x64]);
 }
 

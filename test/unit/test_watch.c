@@ -146,6 +146,12 @@ static void test_timer(void **state)
 	hypapps_on_exit(v, &x);
 	assert_int_equal(timers, 1);
 	assert_int_equal(timer_ticks, 0);
+	timer_set(v, 3000);
+	hypapps_woken(); /* whatever was set is from before the suspend */
+	assert_int_equal(forgotten, 1);
+	set_clock(4000);
+	hypapps_on_exit(v, &x);
+	assert_int_equal(timers, 1);
 	timer_set(v, 7); /* it is late already */
 	assert_int_equal(timer_ticks, 1);
 	hypapps_on_exit(v, &x);
