@@ -10,12 +10,13 @@
 #include "core/serial.h"
 #include "core/trace.h"
 #include "hv/hypapp.h"
+#include "iommu/iommu.h"
 #include "lib/fmt.h"
 
 extern u8 image_start[], image_end[];
 
 #define PAGES_PER_CPU (sizeof(struct pcpu) / PAGE_SIZE + 1 + 3) /* and the VMCS and its kin */
-#define PAGES_FIXED   32 /* roots, bitmaps, decoy, tables of split 2 MiB pages */
+#define PAGES_FIXED   24 /* roots, bitmaps, decoy, tables of split 2 MiB pages */
 #define PAGES_LATER   48 /* second-level tables of devices above RAM */
 #define TABLES_PER_GIB \
 	3 /* our own, the second-level one, the IOMMU's, when there are no 1 GiB pages */
@@ -31,7 +32,7 @@ static u64 region_size(void)
 	u64 cpus = machine.cpus.count ? machine.cpus.count : 1;
 	u64 per_cpu = PAGES_PER_CPU + trace_ring_size() / PAGE_SIZE;
 	u64 pages = PAGES_FIXED + PAGES_LATER + per_cpu * cpus + TABLES_PER_GIB * gibs +
-		    hypapps_pages();
+		    hypapps_pages() + iommu_pages();
 
 	return align_up(align_up(image_size(), PAGE_SIZE) + pages * PAGE_SIZE, PAGE_2M);
 }

@@ -8,9 +8,10 @@
 #include "lib/fmt.h"
 #include "lib/string.h"
 
-#define READ_WRITE (SLAT_READ | SLAT_WRITE)
+#define TRANSLATION_PAGES 6 /* without those that take the place of pages of 1 GiB */
+#define READ_WRITE	  (SLAT_READ | SLAT_WRITE)
 
-static const struct iommu_driver *const drivers[] = {&vtd_driver};
+static const struct iommu_driver *const drivers[] = {&vtd_driver, &amdvi_driver};
 
 static const struct iommu_driver *driver; /* of the units below, that have been enabled */
 static struct acpi_iommus units;
@@ -140,18 +141,33 @@ err_t iommu_resume(void)
 	return active ? enable_all() : OK;
 }
 
-void iommu_protect(void)
+/* The first driver whose table is there. */
+static const u8 *find(u32 *size)
 {
 	const u8 *table = NULL;
-	err_t err;
-	u32 size;
 
 	for (u32 i = 0; i < ARRAY_SIZE(drivers) && !table && machine.opt.iommu; i++) {
 		driver = drivers[i];
-		acpi_table_find(machine.rsdp, phys_map, driver->signature, &table, &size);
+		acpi_table_find(machine.rsdp, phys_map, driver->signature, &table, size);
 	}
+	driver = table ? driver : NULL;
+	return table;
+}
+
+u64 iommu_pages(void)
+{
+	u32 size;
+
+	return find(&size) ? driver->pages + TRANSLATION_PAGES : 0;
+}
+
+void iommu_protect(void)
+{
+	u32 size;
+	const u8 *table = find(&size);
+	err_t err;
+
 	if (!table) {
-		driver = NULL;
 		say("no IOMMU is used: devices can write to Lamina's memory");
 		return;
 	}

@@ -22,6 +22,7 @@ struct iommu_format {
 struct iommu_driver {
 	const char *name;      /* "VT-d" */
 	const char *signature; /* of the ACPI table that names the units */
+	u32 pages;	       /* that its own tables take, at most */
 	const char *(*units)(const u8 *table, u32 size, struct acpi_iommus *out);
 	const struct iommu_format *format;
 	/* What this unit can do: the levels of its tables (3 or 4), and whether leaves may be
@@ -35,7 +36,10 @@ struct iommu_driver {
 	void (*report)(u64 unit, emit_fn emit);
 };
 
-extern const struct iommu_driver vtd_driver;
+extern const struct iommu_driver vtd_driver, amdvi_driver;
+
+/* Pages to be had for what follows; 0 without an IOMMU. */
+u64 iommu_pages(void);
 
 /* Finds the units, programs them and hides them from the guest, or says in one line why devices can
  * still write to Lamina's memory. CPU 0, before the guest, with the second-level tables there. */

@@ -196,6 +196,7 @@ static const struct iommu_format vtd_format = {vtd_leaf, vtd_table};
 const struct iommu_driver vtd_driver = {
 	.name = "VT-d",
 	.signature = "DMAR",
+	.pages = 2,
 	.units = acpi_dmar,
 	.format = &vtd_format,
 	.probe = vtd_probe,

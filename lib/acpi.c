@@ -12,7 +12,7 @@ enum { CPU_ENABLED = 1 };
 enum { FADT_FACS = 36, FADT_DSDT = 40, FADT_PM1A_CNT = 64, FADT_FLAGS = 112, FADT_RESET = 116 };
 enum { FADT_V1_BYTES = 116, FADT_RESET_ADDRESS = 120, FADT_RESET_VALUE = 128, FADT_V2_BYTES = 132 };
 enum { FLAG_RESET = BIT(10), SPACE_IO = 1, AML_ONE = 1, AML_PACKAGE = 0x12 };
-enum { DMAR_ENTRIES = 48, DMAR_DRHD = 0 };
+enum { IOMMU_ENTRIES = 48, DMAR_DRHD = 0, IVHD = 0x10, IVHD_EXTENDED = 0x11, IVHD_NAMED = 0x40 };
 
 static u64 get(const u8 *p, size_t off, size_t bytes)
 {
@@ -151,22 +151,50 @@ const char *acpi_madt_cpus(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, stru
 	return out->count ? NULL : "ACPI: the MADT has no enabled CPU";
 }
 
+/* Firmware may name a unit in several entries. */
+static const char *add_iommu(struct acpi_iommus *out, u64 base)
+{
+	for (u32 i = 0; i < out->count; i++)
+		if (out->base[i] == base)
+			return NULL;
+	if (out->count == ACPI_MAX_IOMMUS)
+		return "ACPI: more than 16 IOMMUs";
+	out->base[out->count++] = base;
+	return NULL;
+}
+
 const char *acpi_dmar(const u8 *table, u32 size, struct acpi_iommus *out)
 {
+	const char *err = NULL;
 	u64 len;
 
 	out->count = 0;
-	for (u64 off = DMAR_ENTRIES; off + 4 <= size; off += len) {
+	for (u64 off = IOMMU_ENTRIES; off + 4 <= size && !err; off += len) {
 		len = get(table, off + 2, 2);
 		if (len < 4 || len > size - off)
 			return "ACPI: the DMAR has an entry of a bad size";
-		if (get(table, off, 2) != DMAR_DRHD || len < 16)
-			continue;
-		if (out->count == ACPI_MAX_IOMMUS)
-			return "ACPI: the DMAR has more than 16 units";
-		out->base[out->count++] = get(table, off + 8, 8);
+		if (get(table, off, 2) == DMAR_DRHD && len >= 16)
+			err = add_iommu(out, get(table, off + 8, 8));
 	}
-	return out->count ? NULL : "ACPI: the DMAR has no unit";
+	return err || out->count ? err : "ACPI: the DMAR has no unit";
+}
+
+const char *acpi_ivrs(const u8 *table, u32 size, struct acpi_iommus *out)
+{
+	const char *err = NULL;
+	u64 len;
+
+	out->count = 0;
+	for (u64 off = IOMMU_ENTRIES; off + 4 <= size && !err; off += len) {
+		len = get(table, off + 2, 2);
+		if (len < 4 || len > size - off)
+			return "ACPI: the IVRS has an entry of a bad size";
+		if ((table[off] == IVHD || table[off] == IVHD_EXTENDED ||
+		     table[off] == IVHD_NAMED) &&
+		    len >= 24)
+			err = add_iommu(out, get(table, off + 8, 8));
+	}
+	return err || out->count ? err : "ACPI: the IVRS has no unit";
 }
 
 /* Name (_S3_, Package () {SLP_TYP, ...}): the name, PackageOp, its length in up to four bytes, a

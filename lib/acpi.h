@@ -53,6 +53,9 @@ const char *acpi_madt_cpus(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, stru
  * of all PCI segments. NULL, or what is wrong, such as none, or more than 16. */
 const char *acpi_dmar(const u8 *table, u32 size, struct acpi_iommus *out);
 
+/* The same of an IVRS (AMD I/O Virtualization Technology (IOMMU) Specification, 5.2). */
+const char *acpi_ivrs(const u8 *table, u32 size, struct acpi_iommus *out);
+
 /* The registers in the FADT. NULL, or what is wrong. */
 const char *acpi_fadt(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, struct acpi_pm *out);
 

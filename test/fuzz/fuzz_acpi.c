@@ -90,6 +90,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(!pm.pm1a_cnt);
 	if (!acpi_table_find(rsdp, map, "DMAR", &found, &bytes) && !acpi_dmar(found, bytes, &units))
 		MUST(units.count && units.count <= ACPI_MAX_IOMMUS);
+	if (!acpi_table_find(rsdp, map, "DMAR", &found, &bytes) && !acpi_ivrs(found, bytes, &units))
+		MUST(units.count && units.count <= ACPI_MAX_IOMMUS);
 	free(memory);
 	return 0;
 }

@@ -295,12 +295,37 @@ static void test_dmar(void **state)
 	assert_string_equal(acpi_dmar(t, 48 + 24 + 16, &units),
 			    "ACPI: the DMAR has an entry of a bad size");
 	memset(t, 0, sizeof(t));
-	for (u32 i = 0; i < 17; i++)
+	for (u32 i = 0; i < 17; i++) {
 		put(t + 48 + 16 * i + 2, 16, 2);
+		put(t + 48 + 16 * i + 8, i * 0x1000, 8);
+	}
 	assert_null(acpi_dmar(t, 48 + 16 * 16, &units));
 	assert_int_equal(units.count, 16);
-	assert_string_equal(acpi_dmar(t, 48 + 16 * 17, &units),
-			    "ACPI: the DMAR has more than 16 units");
+	assert_string_equal(acpi_dmar(t, 48 + 16 * 17, &units), "ACPI: more than 16 IOMMUs");
+}
+
+static void test_ivrs(void **state)
+{
+	static struct acpi_iommus units;
+	u8 t[48 + 24 + 40 + 24 + 20] = {0};
+
+	(void)state;
+	t[48] = 0x20; /* unity mapped memory */
+	put(t + 50, 24, 2);
+	t[72] = 0x10;
+	put(t + 74, 40, 2);
+	put(t + 80, 0xfed80000, 8);
+	t[112] = 0x11; /* the same unit */
+	put(t + 114, 24, 2);
+	put(t + 120, 0xfed80000, 8);
+	t[136] = 0x40; /* too short to be one */
+	put(t + 138, 20, 2);
+	assert_string_equal(acpi_ivrs(t, 72, &units), "ACPI: the IVRS has no unit");
+	assert_null(acpi_ivrs(t, sizeof(t), &units));
+	assert_int_equal(units.count, 1);
+	assert_int_equal(units.base[0], 0xfed80000);
+	assert_string_equal(acpi_ivrs(t, sizeof(t) - 1, &units),
+			    "ACPI: the IVRS has an entry of a bad size");
 }
 
 /* _S3_ in the DSDT and the FACS, as they are and damaged. */
@@ -348,6 +373,7 @@ int main(void)
 		cmocka_unit_test(test_cpu_entries), cmocka_unit_test(test_cpu_count),
 		cmocka_unit_test(test_damaged),	    cmocka_unit_test(test_fadt),
 		cmocka_unit_test(test_sleep),	    cmocka_unit_test(test_dmar),
+		cmocka_unit_test(test_ivrs),
 	};
 
 	return RUN(tests);

@@ -124,8 +124,9 @@ static void report(u64 unit, emit_fn emit)
 
 static const struct iommu_format format = {leaf, to_table};
 
-const struct iommu_driver vtd_driver = {"test", "TEST", units,	       &format,
-					probe,	enable, last_register, report};
+const struct iommu_driver amdvi_driver = {.signature = "NONE"};
+const struct iommu_driver vtd_driver = {"test", "TEST",	       2,     units, &format, probe,
+					enable, last_register, report};
 
 static u32 reports;
 
