@@ -160,7 +160,6 @@ const struct iommu_driver amdvi_driver = {
 	.name = "AMD-Vi",
 	.signature = "IVRS",
 	.pages = TABLE_PAGES + 2,
-	.units = acpi_ivrs,
 	.format = &amdvi_format,
 	.probe = amdvi_probe,
 	.enable = amdvi_enable,

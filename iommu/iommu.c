@@ -122,7 +122,7 @@ static void hide_table(u8 *table)
 
 static err_t protect(const u8 *table, u32 size)
 {
-	err_t err = driver->units(table, size, &units);
+	err_t err = acpi_iommus(table, size, &units);
 
 	if (!err)
 		err = probe_all();

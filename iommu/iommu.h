@@ -23,7 +23,6 @@ struct iommu_driver {
 	const char *name;      /* "VT-d" */
 	const char *signature; /* of the ACPI table that names the units */
 	u32 pages;	       /* that its own tables take, at most */
-	const char *(*units)(const u8 *table, u32 size, struct acpi_iommus *out);
 	const struct iommu_format *format;
 	/* What this unit can do: the levels of its tables (3 or 4), and whether leaves may be
 	 * 1 GiB. */

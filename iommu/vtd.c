@@ -197,7 +197,6 @@ const struct iommu_driver vtd_driver = {
 	.name = "VT-d",
 	.signature = "DMAR",
 	.pages = 2,
-	.units = acpi_dmar,
 	.format = &vtd_format,
 	.probe = vtd_probe,
 	.enable = vtd_enable,

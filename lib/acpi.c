@@ -163,23 +163,17 @@ static const char *add_iommu(struct acpi_iommus *out, u64 base)
 	return NULL;
 }
 
-const char *acpi_dmar(const u8 *table, u32 size, struct acpi_iommus *out)
+/* Entries of both tables have their length and a unit's address at the same place. */
+static bool is_unit(const u8 *table, u64 off, u64 len)
 {
-	const char *err = NULL;
-	u64 len;
+	u8 type = table[off];
 
-	out->count = 0;
-	for (u64 off = IOMMU_ENTRIES; off + 4 <= size && !err; off += len) {
-		len = get(table, off + 2, 2);
-		if (len < 4 || len > size - off)
-			return "ACPI: the DMAR has an entry of a bad size";
-		if (get(table, off, 2) == DMAR_DRHD && len >= 16)
-			err = add_iommu(out, get(table, off + 8, 8));
-	}
-	return err || out->count ? err : "ACPI: the DMAR has no unit";
+	if (table[0] == 'D')
+		return get(table, off, 2) == DMAR_DRHD && len >= 16;
+	return (type == IVHD || type == IVHD_EXTENDED || type == IVHD_NAMED) && len >= 24;
 }
 
-const char *acpi_ivrs(const u8 *table, u32 size, struct acpi_iommus *out)
+const char *acpi_iommus(const u8 *table, u32 size, struct acpi_iommus *out)
 {
 	const char *err = NULL;
 	u64 len;
@@ -188,13 +182,11 @@ const char *acpi_ivrs(const u8 *table, u32 size, struct acpi_iommus *out)
 	for (u64 off = IOMMU_ENTRIES; off + 4 <= size && !err; off += len) {
 		len = get(table, off + 2, 2);
 		if (len < 4 || len > size - off)
-			return "ACPI: the IVRS has an entry of a bad size";
-		if ((table[off] == IVHD || table[off] == IVHD_EXTENDED ||
-		     table[off] == IVHD_NAMED) &&
-		    len >= 24)
+			return "ACPI: the table of IOMMUs has an entry of a bad size";
+		if (is_unit(table, off, len))
 			err = add_iommu(out, get(table, off + 8, 8));
 	}
-	return err || out->count ? err : "ACPI: the IVRS has no unit";
+	return err || out->count ? err : "ACPI: the table of IOMMUs has no unit";
 }
 
 /* Name (_S3_, Package () {SLP_TYP, ...}): the name, PackageOp, its length in up to four bytes, a

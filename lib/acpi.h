@@ -49,12 +49,10 @@ const char *acpi_table_find(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, con
  */
 const char *acpi_madt_cpus(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, struct acpi_cpus *out);
 
-/* The units in a DMAR, of this size (Intel Virtualization Technology for Directed I/O, 8.1 to 8.3),
- * of all PCI segments. NULL, or what is wrong, such as none, or more than 16. */
-const char *acpi_dmar(const u8 *table, u32 size, struct acpi_iommus *out);
-
-/* The same of an IVRS (AMD I/O Virtualization Technology (IOMMU) Specification, 5.2). */
-const char *acpi_ivrs(const u8 *table, u32 size, struct acpi_iommus *out);
+/* The units in a DMAR (Intel Virtualization Technology for Directed I/O, 8.1 to 8.3) or an IVRS
+ * (AMD I/O Virtualization Technology (IOMMU) Specification, 5.2) of this size, each once, of all
+ * PCI segments. NULL, or what is wrong, such as none, or more than 16. */
+const char *acpi_iommus(const u8 *table, u32 size, struct acpi_iommus *out);
 
 /* The registers in the FADT. NULL, or what is wrong. */
 const char *acpi_fadt(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, struct acpi_pm *out);

@@ -88,10 +88,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(cpus.count && cpus.count <= ACPI_MAX_CPUS);
 	if (acpi_fadt(rsdp, map, &pm))
 		MUST(!pm.pm1a_cnt);
-	if (!acpi_table_find(rsdp, map, "DMAR", &found, &bytes) && !acpi_dmar(found, bytes, &units))
-		MUST(units.count && units.count <= ACPI_MAX_IOMMUS);
-	if (!acpi_table_find(rsdp, map, "DMAR", &found, &bytes) && !acpi_ivrs(found, bytes, &units))
-		MUST(units.count && units.count <= ACPI_MAX_IOMMUS);
+	for (u32 i = 0; i < 2; i++)
+		if (!acpi_table_find(rsdp, map, i ? "IVRS" : "DMAR", &found, &bytes) &&
+		    !acpi_iommus(found, bytes, &units))
+			MUST(units.count && units.count <= ACPI_MAX_IOMMUS);
 	free(memory);
 	return 0;
 }

@@ -277,37 +277,38 @@ static void test_fadt(void **state)
 static void test_dmar(void **state)
 {
 	static struct acpi_iommus units;
-	u8 t[48 + 16 + 24 + 16 * 16] = {0};
+	u8 t[48 + 16 + 24 + 16 * 16] = "DMAR";
 
 	(void)state;
-	assert_string_equal(acpi_dmar(t, 48, &units), "ACPI: the DMAR has no unit");
+	assert_string_equal(acpi_iommus(t, 48, &units), "ACPI: the table of IOMMUs has no unit");
 	put(t + 48, 1, 2); /* reserved memory */
 	put(t + 50, 24, 2);
 	put(t + 48 + 24 + 2, 16, 2);
 	put(t + 48 + 24 + 8, 0xfed90000, 8);
-	assert_string_equal(acpi_dmar(t, 48 + 24, &units), "ACPI: the DMAR has no unit");
-	assert_null(acpi_dmar(t, 48 + 24 + 16, &units));
+	assert_string_equal(acpi_iommus(t, 48 + 24, &units),
+			    "ACPI: the table of IOMMUs has no unit");
+	assert_null(acpi_iommus(t, 48 + 24 + 16, &units));
 	assert_int_equal(units.count, 1);
 	assert_int_equal(units.base[0], 0xfed90000);
-	assert_string_equal(acpi_dmar(t, 48 + 24 + 15, &units),
-			    "ACPI: the DMAR has an entry of a bad size");
+	assert_string_equal(acpi_iommus(t, 48 + 24 + 15, &units),
+			    "ACPI: the table of IOMMUs has an entry of a bad size");
 	put(t + 50, 3, 2);
-	assert_string_equal(acpi_dmar(t, 48 + 24 + 16, &units),
-			    "ACPI: the DMAR has an entry of a bad size");
-	memset(t, 0, sizeof(t));
+	assert_string_equal(acpi_iommus(t, 48 + 24 + 16, &units),
+			    "ACPI: the table of IOMMUs has an entry of a bad size");
+	memset(t + 48, 0, sizeof(t) - 48);
 	for (u32 i = 0; i < 17; i++) {
 		put(t + 48 + 16 * i + 2, 16, 2);
 		put(t + 48 + 16 * i + 8, i * 0x1000, 8);
 	}
-	assert_null(acpi_dmar(t, 48 + 16 * 16, &units));
+	assert_null(acpi_iommus(t, 48 + 16 * 16, &units));
 	assert_int_equal(units.count, 16);
-	assert_string_equal(acpi_dmar(t, 48 + 16 * 17, &units), "ACPI: more than 16 IOMMUs");
+	assert_string_equal(acpi_iommus(t, 48 + 16 * 17, &units), "ACPI: more than 16 IOMMUs");
 }
 
 static void test_ivrs(void **state)
 {
 	static struct acpi_iommus units;
-	u8 t[48 + 24 + 40 + 24 + 20] = {0};
+	u8 t[48 + 24 + 40 + 24 + 20] = "IVRS";
 
 	(void)state;
 	t[48] = 0x20; /* unity mapped memory */
@@ -320,12 +321,12 @@ static void test_ivrs(void **state)
 	put(t + 120, 0xfed80000, 8);
 	t[136] = 0x40; /* too short to be one */
 	put(t + 138, 20, 2);
-	assert_string_equal(acpi_ivrs(t, 72, &units), "ACPI: the IVRS has no unit");
-	assert_null(acpi_ivrs(t, sizeof(t), &units));
+	assert_string_equal(acpi_iommus(t, 72, &units), "ACPI: the table of IOMMUs has no unit");
+	assert_null(acpi_iommus(t, sizeof(t), &units));
 	assert_int_equal(units.count, 1);
 	assert_int_equal(units.base[0], 0xfed80000);
-	assert_string_equal(acpi_ivrs(t, sizeof(t) - 1, &units),
-			    "ACPI: the IVRS has an entry of a bad size");
+	assert_string_equal(acpi_iommus(t, sizeof(t) - 1, &units),
+			    "ACPI: the table of IOMMUs has an entry of a bad size");
 }
 
 /* _S3_ in the DSDT and the FACS, as they are and damaged. */

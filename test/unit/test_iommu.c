@@ -72,7 +72,7 @@ const char *acpi_table_find(const u8 rsdp[ACPI_RSDP_BYTES], phys_map_fn map, con
 	return *out ? NULL : "none";
 }
 
-static const char *units(const u8 *t, u32 size, struct acpi_iommus *out)
+const char *acpi_iommus(const u8 *t, u32 size, struct acpi_iommus *out)
 {
 	assert_ptr_equal(t, table);
 	assert_int_equal(size, sizeof(table));
@@ -125,7 +125,7 @@ static void report(u64 unit, emit_fn emit)
 static const struct iommu_format format = {leaf, to_table};
 
 const struct iommu_driver amdvi_driver = {.signature = "NONE"};
-const struct iommu_driver vtd_driver = {"test", "TEST",	       2,     units, &format, probe,
+const struct iommu_driver vtd_driver = {"test", "TEST",	       2,     &format, probe,
 					enable, last_register, report};
 
 static u32 reports;
