@@ -89,6 +89,8 @@ case $guest in linux | bios) ;; *) die "--guest is linux or bios, not '$guest'" 
 
 dir=$build/run
 mkdir -p "$dir"
+exec 9>"$dir/lock" # the emulator holds it, too
+flock -n 9 || die "another machine runs in this folder ($dir): end it first, or use another clone"
 build_lamina
 run_make build/console
 need_emulator

@@ -53,6 +53,11 @@ ok 'run --platform banana' refuses banana run --platform banana
 ok 'run --disk without such a file' refuses /no/such run --disk /no/such
 ok 'run --kernel without such a file' refuses /no/such run --kernel /no/such
 ok 'run --gdb on QEMU' refuses --gdb run --gdb
+mkdir -p "$build/run"
+exec 8>"$build/run/lock"
+flock 8
+ok 'run while another runs' refuses 'another machine runs' run --batch
+exec 8>&-
 ok 'test without such a test' refuses banana test banana
 ok 'test mutants without such a mutant' refuses banana test mutants banana
 ok 'bench without such a figure' refuses banana bench banana
