@@ -173,26 +173,25 @@ bool slat_map_missing(u64 gpa)
 	return ok;
 }
 
-static u64 *page_entry(u64 gpa)
+/* The entry that maps it, of that level. NULL: no memory. */
+static u64 *entry_of(u64 gpa, u32 *level)
 {
 	u64 *e = gib_entry(gpa);
 
-	for (u32 level = 3; level > 1; level--) {
-		if (!e || !is_table(*e, level))
-			return NULL;
-		e = &lower(*e)[gpa / span(level - 1) % 512];
-	}
+	for (*level = 3; e && is_table(*e, *level); --*level)
+		e = &lower(*e)[gpa / span(*level - 1) % 512];
 	return e;
 }
 
 bool slat_decoy(u64 gpa)
 {
+	u32 level;
 	u64 *e;
 
 	if (!overlaps(gpa, 1, slat.hidden_base, slat.hidden_size))
 		return false;
 	lock();
-	e = page_entry(gpa);
+	e = entry_of(gpa, &level); /* of level 1 */
 	if (e)
 		*e = slat.f->leaf(page_hpa(slat.decoy), RWX, MTRR_WB, 1);
 	spin_unlock(&slat.lock);
@@ -201,11 +200,9 @@ bool slat_decoy(u64 gpa)
 
 bool slat_sync_page(u64 gpa)
 {
-	u64 *e = gib_entry(gpa);
-	u32 level = 3;
+	u32 level;
+	u64 *e = entry_of(gpa, &level);
 
-	for (; e && is_table(*e, level); level--)
-		e = &lower(*e)[gpa / span(level - 1) % 512];
 	return e && sync(e, align_down(gpa, span(level)), level, NULL);
 }
 

@@ -37,7 +37,8 @@ void svm_trap_events(struct vcpu *v, u32 exceptions, bool interrupts)
 	u64 exits1 = vmcb_read(v, VMCB_INTERCEPTS1) & ~(u64)INTERCEPT(SVM_INTR);
 
 	vmcb_write(v, VMCB_EXC_INTERCEPTS,
-		   exceptions | m->exceptions | (m->stepping ? 1u << VECTOR_DB : 0));
+		   exceptions | v->exceptions | m->exceptions |
+			   (m->stepping ? 1u << VECTOR_DB : 0));
 	vmcb_write(v, VMCB_INTERCEPTS1, exits1 | (interrupts ? INTERCEPT(SVM_INTR) : 0));
 }
 

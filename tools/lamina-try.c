@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 static void usage(FILE *to)
 {
@@ -18,6 +21,7 @@ static void usage(FILE *to)
 		"       lamina-try msr NUMBER     write another value, the old one again, and say so\n"
 		"       lamina-try pin            from now on hypapps crwatch and msrwatch refuse it\n"
 		"       lamina-try memory         change the kernel's code, and execute its data\n"
+		"       lamina-try syscalls       have the hypapp syscalls watch a list of calls\n"
 		"       lamina-try wx             have the hypapp wx learn what is code\n"
 		"       lamina-try hello          call the hypapp hello\n"
 		"Run as root; needs /dev/lamina (insmod lamina.ko).\n");
@@ -61,6 +65,24 @@ static void learn(void)
 	printf("guest: wx: %u pages of code, %u writes, %u executions\n", c.ebx, c.ecx, c.edx);
 }
 
+/* By number, so that the C library adds none of its own. */
+static void known_calls(void)
+{
+	const struct timespec pause = {.tv_nsec = 20000000};
+	struct lamina_call on = {.eax = HC_SYSCALLS, .ecx = 1}, off = {.eax = HC_SYSCALLS};
+
+	if (!dev_call(&on) || on.eax)
+		dev_die("syscalls", "it does not run; hypapps= chooses it");
+	syscall(SYS_getpid, 1, 2, 3);
+	syscall(SYS_close, 0x1234, 5, 6);
+	syscall(SYS_lseek, -1L, 0x123456789abcdefUL, 7);
+	syscall(SYS_nanosleep, &pause, 0, 5); /* others call meanwhile */
+	syscall(0x7654321, 8, 9, 10);
+	dev_call(&off);
+	syscall(SYS_getppid, 0, 0, 0);
+	printf("guest: syscalls: %u\n", off.ebx);
+}
+
 static void hypapp_call(unsigned int function, unsigned int argument, const char *name)
 {
 	struct lamina_call c = {.eax = function, .ebx = argument, .ecx = argument};
@@ -101,6 +123,9 @@ int main(int argc, char **argv)
 	} else if (argc == 2 && !strcmp(argv[1], "memory")) {
 		dev_open("lamina-try", &online);
 		try_memory(&online);
+	} else if (argc == 2 && !strcmp(argv[1], "syscalls")) {
+		dev_open("lamina-try", &online);
+		known_calls();
 	} else if (argc == 2 && !strcmp(argv[1], "wx")) {
 		dev_open("lamina-try", &online);
 		learn();

@@ -32,8 +32,7 @@ void vmx_trap_events(struct vcpu *v, u32 exceptions, bool interrupts)
 {
 	u64 pin = vmread(VMCS_PIN_CONTROLS) & ~PIN_INTR_EXITING;
 
-	(void)v;
-	vmwrite(VMCS_EXCEPTION_BITMAP, exceptions);
+	vmwrite(VMCS_EXCEPTION_BITMAP, exceptions | v->exceptions);
 	vmwrite(VMCS_PIN_CONTROLS, pin | (interrupts ? PIN_INTR_EXITING : 0));
 }
 

@@ -77,6 +77,10 @@
  * HC_ERANGE: no 64-bit kernel with NX. */
 #define HC_WX (HC_NS(5) | 0)
 
+/* Of the hypapp syscalls: ECX = 1: watch the process whose CR3 this CPU has; 0: none -> EAX 0, EBX
+ * = calls seen since the start; EAX HC_ERANGE: no 64-bit kernel. */
+#define HC_SYSCALLS (HC_NS(6) | 0)
+
 #define HC_ERANGE 0xffffffffu
 
 enum hc_info {

@@ -30,6 +30,7 @@ struct vcpu {
 	u32 launched;	      /* VT-x: the control structure has been entered before */
 	u32 index;	      /* 0 is the CPU that booted */
 	void *arch;	      /* the backend's own: struct vmx_vcpu, struct svm_vcpu */
+	u32 exceptions;	      /* by vector, those that a hypapp has exit, besides trap_events */
 	bool event_set;	      /* an event is set up for the next entry */
 	bool entry_hook;      /* hypapps' on_entry is to be called before the next entry */
 	bool is_bsp;

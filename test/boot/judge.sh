@@ -126,6 +126,22 @@ samples_taken() {
 		END { exit !(samples > ticks / 4194304 * part / 100) }' "$log"
 }
 
+# more_than N KIND: of all CPUs together, exits of that kind
+more_than() {
+	awk -v n="$1" -v kind="$2" '/^lamina: exits cpu/ && $4 == kind { sum += $5 } END { exit !(sum > n) }' "$log"
+}
+
+# calls_seen PATTERN...: the calls that hypapp syscalls reports are these and no more
+calls_seen() {
+	sed -n 's/^lamina: syscalls: cpu[0-9]*: //p' "$log" | {
+		while IFS= read -r call; do
+			# shellcheck disable=SC2254 # a pattern
+			case $call in $1) shift ;; *) return 1 ;; esac
+		done
+		[ $# -eq 0 ]
+	}
+}
+
 judge_wx() {
 	attack='^guest: cpu[0-9]+ (a write to code|execution of data)'
 	ok 'wx learns what is code' count 2 '^guest: wx: [1-9][0-9]{2,} pages of code, '
@@ -188,6 +204,13 @@ judge_guest() {
 		;;
 	esac
 	case ,$do, in *,wx,*) judge_wx ;; esac
+	case ,$do, in *,syscalls,*)
+		ok 'its process has run to the end' has '^guest: syscalls: 6$'
+		ok 'just its calls are seen, in order' calls_seen '39 (1, 2, 3)' '3 (1234, 5, 6)' '8 (ffffffffffffffff, 123456789abcdef, 7)' \
+			'35 (*, 0, 5)' '124076833 (8, 9, a)' '16 (*, *c0144c01, *)'
+		ok 'while others called too' more_than 20 EXCEPTION
+		;;
+	esac
 	case $opt in *wx.after=*)
 		ok 'wx learns by itself, and sees a module come' has '^lamina: wx: 4[0-9]{3} pages of code .*, [1-9][0-9]* given to programs; 0 writes and [12] executions logged'
 		;;
