@@ -87,8 +87,8 @@ enum exit_answer exit_port(struct vcpu *v, const struct exit *x)
 	if (off || guard_sees_reset(x, (u32)rax))
 		stopped = hypapps_wipe(v);
 	port_out(x->port.port, size, (u32)rax);
-	while (suspend) /* from here on it is the firmware's */
-		cpu_halt();
+	if (suspend)
+		suspend_wait(v);
 	if (stopped)
 		world_go(v);
 	return EXIT_ADVANCE;

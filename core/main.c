@@ -151,7 +151,7 @@ static err_t prepare(void)
 		err = virtualize_ap_error();
 	if (err) {
 		mp_release_aps();
-		virtualize_undo(pcpus[0]);
+		backend->disable(&pcpus[0]->vcpu);
 	}
 	return err;
 }

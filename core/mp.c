@@ -65,8 +65,8 @@ void mp_publish_apic(struct pcpu *p)
 	atomic_store(&p->pub.dfr, x2 ? 0 : apic_read(APIC_DFR));
 }
 
-/* About n microseconds: a read of port 80h takes one on every PC. */
-static void io_delay(u32 n)
+/* A read of port 80h takes a microsecond on every PC. */
+void io_delay(u32 n)
 {
 	while (n--)
 		inb(0x80);
@@ -180,7 +180,7 @@ void mp_stop_others(void)
 	for (u32 i = 0; i < cpu_count; i++)
 		for (u32 n = 0;
 		     n < UP_BOUND && pcpus[i] != self && atomic_load(&pcpus[i]->pub.up) &&
-		     !atomic_load(&pcpus[i]->pub.asleep) && !atomic_load(&pcpus[i]->pub.stopped);
+		     !atomic_load(&pcpus[i]->pub.stopped);
 		     n++)
 			cpu_pause();
 }

@@ -15,6 +15,9 @@ err_t mp_start_aps(void);
 /* Put the other CPUs back into wait-for-SIPI, as the firmware left them. Guest not yet running. */
 void mp_release_aps(void);
 
+/* About n microseconds. Any CPU. */
+void io_delay(u32 n);
+
 /* Publish the APIC ID and logical destination this CPU has now. */
 void mp_publish_apic(struct pcpu *p);
 
@@ -28,8 +31,7 @@ void mp_post_sipi(struct pcpu *p, u8 vector);
 /* Was this NMI our own kick? To be asked once per NMI, on the CPU that took it. */
 bool mp_take_kick(struct pcpu *p);
 
-/* Stop every other CPU, out of VMX or SVM operation, until it is powered on again. Any CPU; panic
- * and suspend only. */
+/* Stop every other CPU for ever. Any CPU, panic only. */
 void mp_stop_others(void);
 
 /* boot_low.S comes here, on the CPU's own stack. */

@@ -19,35 +19,37 @@
 #include "lib/string.h"
 #include "x86/insn.h"
 
-enum { FACS_VECTOR = 12, FACS_X_VECTOR = 24 };
+/* Where the firmware is to wake in real mode, below 1 MiB; 0: nowhere. And in protected mode. */
+#define VECTOR	 (*(volatile u32 *)phys_ptr(machine.pm.facs + 12))
+#define X_VECTOR (*(volatile u64 *)phys_ptr(machine.pm.facs + 24))
 
 static u32 guest_vector;
 
-/* Where the firmware is to wake in real mode, below 1 MiB; 0: nowhere. */
-static volatile u32 *vector(void)
-{
-	return phys_ptr(machine.pm.facs + FACS_VECTOR);
-}
-
 bool suspend_prepare(struct vcpu *v, u8 type)
 {
-	u32 wake_at = machine.pm.facs ? *vector() : 0;
+	u32 wake_at = machine.pm.facs ? VECTOR : 0;
 
-	if (machine.pm.has_s3 ? type != machine.pm.s3_type : !wake_at)
+	if (machine.pm.s3 ? type != (machine.pm.s3 & 7) : !wake_at)
 		return false;
 	if (!wake_at || wake_at >= MiB(1)) {
 		say("warning: no waking vector in real mode: suspended, to wake without Lamina");
 		return false;
 	}
-	world_stop(v); /* then no other CPU holds a lock, */
-	mp_stop_others();
-	guest_vector = *vector(); /* nor writes to this */
-	*vector() = (u32)machine.low_base;
-	*(u64 *)phys_ptr(machine.pm.facs + FACS_X_VECTOR) = 0; /* protected mode is none of ours */
+	world_stop(v);	       /* then no other CPU holds a lock, */
+	guest_vector = VECTOR; /* nor writes to this */
+	VECTOR = (u32)machine.low_base;
+	X_VECTOR = 0; /* protected mode is none of ours */
 	boot_low_set_ap(pcpus[0]);
-	backend->disable(v);
-	wbinvd(); /* the caches lose their contents */
+	world_write_back(v);
 	return true;
+}
+
+void suspend_wait(struct vcpu *v)
+{
+	io_delay(1000000);
+	say("warning: the machine does not go to sleep");
+	VECTOR = guest_vector;
+	world_go(v);
 }
 
 static void power_on(struct pcpu *p)
@@ -84,7 +86,7 @@ void suspend_wake(struct pcpu *p)
 	if (err || virtualize_ap_error())
 		panic("no return from a suspend: %s", err ? err : virtualize_ap_error());
 	say("back from a suspend on %u CPUs", cpu_count);
-	*vector() = guest_vector;
+	VECTOR = guest_vector;
 	boot_low_jump(&cs, &ip);
 	reset_real_mode(&p->vcpu, cs, ip);
 	hypapp_started(&p->vcpu);

@@ -11,10 +11,14 @@
 
 /*
  * The guest is about to set SLP_EN with this SLP_TYP, on the CPU that has this exit. True: it is
- * S3, and the CPU is ready for it, the others are stopped; the output must follow, and nothing
- * else. False: it is not S3, or not one that Lamina comes back from.
+ * S3, and all is ready for it, the other CPUs stand still; the output must follow, and
+ * suspend_wait. False: it is not S3, or not one that Lamina comes back from.
  */
 bool suspend_prepare(struct vcpu *v, u8 type);
+
+/* Behind that output: waits for the sleep. Returns where none comes, as natively the guest would go
+ * on; all is as before then. */
+void suspend_wait(struct vcpu *v);
 
 /* CPU 0, woken, on its own stack. */
 _Noreturn void suspend_wake(struct pcpu *p);

@@ -36,11 +36,6 @@ err_t virtualize_prepare(struct pcpu *p)
 	return err;
 }
 
-void virtualize_undo(struct pcpu *p)
-{
-	backend->disable(&p->vcpu);
-}
-
 err_t virtualize_ap_error(void)
 {
 	return atomic_load(&ap_error);

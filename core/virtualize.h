@@ -8,8 +8,6 @@
 
 /* VMX or SVM operation and the control structure, on CPU 0. */
 err_t virtualize_prepare(struct pcpu *p);
-/* What CPU 0 has set up, undone. */
-void virtualize_undo(struct pcpu *p);
 
 /* CPU 0, its guest state set: never returns. */
 _Noreturn void virtualize_run(struct pcpu *p);

@@ -4,6 +4,9 @@
 
 #include "hv/world.h"
 
+/* All CPUs write their caches back; the world is stopped. */
+void world_write_back(struct vcpu *v);
+
 /* No CPU holds the world or calls another; while only this CPU runs. */
 void world_forget(void);
 

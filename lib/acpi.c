@@ -201,8 +201,8 @@ static void find_s3(u64 dsdt, phys_map_fn map, struct acpi_pm *out)
 
 		if (memcmp(t + off, "_S3_", 4) || t[off + 4] != AML_PACKAGE)
 			continue;
-		out->has_s3 = true;
-		out->s3_type = *p <= AML_ONE ? *p : p[1]; /* else a prefix, then the low byte */
+		/* zero, one, or a prefix, then the low byte */
+		out->s3 = BIT(3) | ((*p <= AML_ONE ? *p : p[1]) & 7);
 	}
 }
 

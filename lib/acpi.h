@@ -22,9 +22,8 @@ struct acpi_pm {
 	u16 pm1a_cnt;	/* I/O port of the PM1 control register; 0: none */
 	u16 reset_port; /* I/O port that resets the machine by reset_value; 0: none */
 	u8 reset_value;
-	u64 facs;    /* physical address; 0: none */
-	bool has_s3; /* the DSDT names S3 */
-	u8 s3_type;  /* its SLP_TYP then */
+	u64 facs; /* physical address; 0: none */
+	u8 s3;	  /* bits 2:0 SLP_TYP of S3, bit 3 set; 0: the DSDT names none */
 };
 
 #define ACPI_MAX_IOMMUS 16

@@ -84,6 +84,19 @@ void world_go(struct vcpu *v)
 		atomic_store(&world.holder, 0);
 }
 
+static void write_back(struct vcpu *v, void *arg)
+{
+	(void)v;
+	(void)arg;
+	wbinvd();
+}
+
+void world_write_back(struct vcpu *v)
+{
+	for (u32 i = 0; i < cpu_count; i++)
+		world_call(v, i, write_back, NULL);
+}
+
 void world_forget(void)
 {
 	atomic_store(&world.holder, 0);

@@ -20,7 +20,7 @@ const struct backend *backend;
 
 static struct vcpu vcpu;
 static struct vcpu *const v = &vcpu;
-static u32 reports, wipes, gos;
+static u32 reports, wipes, gos, waits;
 static u8 slp_typ;
 static bool resets; /* what the guard says of an output */
 static bool trapped_port[0x10000];
@@ -64,8 +64,16 @@ bool hypapps_wipe(struct vcpu *cpu)
 bool suspend_prepare(struct vcpu *cpu, u8 type)
 {
 	assert_ptr_equal(cpu, v);
+	assert_int_equal(fake_cpu->port_count, 0);
 	slp_typ = type;
-	return false;
+	return type == 5;
+}
+
+void suspend_wait(struct vcpu *cpu)
+{
+	assert_ptr_equal(cpu, v);
+	assert_int_equal(fake_cpu->port_count, 1);
+	waits++;
 }
 
 bool guard_sees_reset(const struct exit *x, u32 value)
@@ -161,6 +169,18 @@ static void test_power_off(void **state)
 	}
 }
 
+/* No report and no wipe, and the output is followed by nothing but the wait. */
+static void test_suspend(void **state)
+{
+	(void)state;
+	restart();
+	waits = 0;
+	v->gpr[GPR_RAX] = 0x2000 | 5 << 10;
+	assert_int_equal(access_port(PM1A, 2, false, false), EXIT_ADVANCE);
+	assert_int_equal(waits, 1);
+	assert_int_equal(reports + wipes + gos, 0);
+}
+
 static void test_reset(void **state)
 {
 	(void)state;
@@ -194,9 +214,8 @@ static void test_port_traps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_port_in),
-		cmocka_unit_test(test_power_off),
-		cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_port_in),	   cmocka_unit_test(test_power_off),
+		cmocka_unit_test(test_suspend),	   cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_port_traps),
 	};
 
