@@ -2,9 +2,10 @@
 /* Which hypapps there are, in the order in which they are asked. */
 #include "hv/hypapp.h"
 
-#define HYPAPPS         \
-	HYPAPP(stats)   \
-	HYPAPP(hello)   \
-	HYPAPP(crwatch) \
-	HYPAPP(msrwatch) HYPAPP(gdb) HYPAPP(wx) HYPAPP(syscalls) HYPAPP(info) HYPAPP(trace)
+#define HYPAPPS          \
+	HYPAPP(stats)    \
+	HYPAPP(hello)    \
+	HYPAPP(crwatch)  \
+	HYPAPP(msrwatch) \
+	HYPAPP(gdb) HYPAPP(wx) HYPAPP(syscalls) HYPAPP(step) HYPAPP(info) HYPAPP(trace)
 #include "hv/hypapp_list.def"

@@ -180,7 +180,7 @@ static enum exit_answer violation(struct vcpu *v, const struct exit *x, u32 acce
 		atomic_load(access == SLAT_WRITE ? &executions : &writes);
 	u64 cr3 = backend->state_get(v, REG_CR3);
 
-	trace_event(v, TRACE_WX, access | (refuse ? BIT(8) : 0), x->slat.gpa.v, cr3, cpl(v));
+	trace_event(v, TRACE_WX, access | (refuse ? BIT(8) : 0), x->slat.gpa.v, x->rip, cr3);
 	if (n < FIRST_MAX) {
 		first[n].cpu = v->index;
 		first[n].access = access;

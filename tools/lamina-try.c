@@ -22,6 +22,7 @@ static void usage(FILE *to)
 		"       lamina-try pin            from now on hypapps crwatch and msrwatch refuse it\n"
 		"       lamina-try memory         change the kernel's code, and execute its data\n"
 		"       lamina-try syscalls       have the hypapp syscalls watch a list of calls\n"
+		"       lamina-try step           have the hypapp step trace a few instructions\n"
 		"       lamina-try wx             have the hypapp wx learn what is code\n"
 		"       lamina-try hello          call the hypapp hello\n"
 		"Run as root; needs /dev/lamina (insmod lamina.ko).\n");
@@ -83,6 +84,46 @@ static void known_calls(void)
 	printf("guest: syscalls: %u\n", off.ebx);
 }
 
+/* Each instruction has a label: a loop, CPUID, which exits, REP, a call out of the range, and what
+ * shows RFLAGS. */
+void stepped(void *buffer);
+extern const char s0[], s1[], s2[], s3[], s4[], s5[], s6[], s7[], s8[], s9[], s10[], s11[];
+__asm__(".text\n"
+	".globl stepped, s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11\n"
+	"stepped:\n"
+	"s0:	push %rbx\n"
+	"s1:	mov $2, %edx\n"
+	"s2:	dec %edx\n"
+	"s3:	jnz s2\n"
+	"s4:	mov $5, %ecx\n"
+	"s5:	rep stosb\n"
+	"s6:	xor %eax, %eax\n"
+	"s7:	cpuid\n"
+	"s8:	pushfq\n"
+	"s9:	pop %rax\n"
+	"s10:	pop %rbx\n"
+	"s11:	ret\n"
+	"	.skip 16, 0x90\n");
+
+static void step_on(int cpu)
+{
+	const char *const due[] = {s0, s1, s2, s3, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11};
+	unsigned long at = (unsigned long)stepped;
+	struct lamina_call on = {.eax = HC_STEP, .ebx = (unsigned)at, .edx = at >> 32};
+	struct lamina_call off = {.eax = HC_STEP};
+	char buffer[8];
+
+	on.ecx = (unsigned)(s11 + 1 - s0) << 16 | (unsigned)cpu;
+	dev_pin(cpu);
+	if (!dev_call(&on) || on.eax)
+		dev_die("step", "it does not run; hypapps= chooses it");
+	stepped(buffer);
+	dev_call(&off);
+	for (unsigned i = 0; i < sizeof(due) / sizeof(due[0]); i++)
+		printf("guest: step: cpu%d: %lx\n", cpu, (unsigned long)due[i]);
+	stepped(buffer);
+}
+
 static void hypapp_call(unsigned int function, unsigned int argument, const char *name)
 {
 	struct lamina_call c = {.eax = function, .ebx = argument, .ecx = argument};
@@ -126,6 +167,11 @@ int main(int argc, char **argv)
 	} else if (argc == 2 && !strcmp(argv[1], "syscalls")) {
 		dev_open("lamina-try", &online);
 		known_calls();
+	} else if (argc == 2 && !strcmp(argv[1], "step")) {
+		dev_open("lamina-try", &online);
+		for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+			if (CPU_ISSET(cpu, &online))
+				step_on(cpu);
 	} else if (argc == 2 && !strcmp(argv[1], "wx")) {
 		dev_open("lamina-try", &online);
 		learn();

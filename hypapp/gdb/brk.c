@@ -134,7 +134,7 @@ enum brk_owner brk_at(struct vcpu *v, u64 linear)
 
 	for (u32 i = 0; i < BRK_MAX; i++)
 		if (concerns(&brks[i], v) && brks[i].linear == linear &&
-		    (found == BRK_FREE || found == BRK_BY_STEP))
+		    (found == BRK_FREE || found >= BRK_BY_STEP))
 			found = (enum brk_owner)atomic_load(&brks[i].owner);
 	return found;
 }

@@ -15,7 +15,7 @@
 #define BRK_ALL	  0xffffu /* every CPU */
 
 /* Who set it: each has its own, so that they may be at one address. */
-enum brk_owner { BRK_FREE, BRK_BY_OPTION, BRK_BY_GDB, BRK_BY_STEP };
+enum brk_owner { BRK_FREE, BRK_BY_OPTION, BRK_BY_GDB, BRK_BY_STEP, BRK_BY_RANGE };
 
 /* False: there are BRK_MAX. v may be NULL before the guest runs. */
 bool brk_add(struct vcpu *v, enum brk_owner owner, u64 linear, u32 cpu);
@@ -26,7 +26,8 @@ void brk_remove_all(struct vcpu *v, enum brk_owner owner);
 /* Find the pages by the tables of this CPU, and refuse their execution. In an exit. */
 void brk_follow(struct vcpu *v);
 
-/* Is there a breakpoint for this CPU at the address? BRK_BY_STEP only if there is no other. */
+/* Is there a breakpoint for this CPU at the address? BRK_BY_STEP and BRK_BY_RANGE, where
+ * nobody stops, only if there is no other. */
 enum brk_owner brk_at(struct vcpu *v, u64 linear);
 /* Is execution of the guest-physical page refused for one? */
 bool brk_on_page(u64 page);

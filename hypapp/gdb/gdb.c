@@ -19,6 +19,7 @@
 #include "hypapp/gdb/option.h"
 #include "hypapp/gdb/step.h"
 #include "hypapp/gdb/stub.h"
+#include "hypapp/step.h"
 #include "lib/string.h"
 #include "x86/rflags.h"
 #include "x86/vector.h"
@@ -67,7 +68,7 @@ static bool add_breaks(void)
 	return any;
 }
 
-static void enable(void)
+void gdb_enable(void)
 {
 	atomic_store(&enabled, 1);
 	hypapp_want(~0u);
@@ -79,7 +80,7 @@ static err_t gdb_init(u32 n)
 
 	(void)n;
 	if (breaks || port)
-		enable();
+		gdb_enable();
 	return OK;
 }
 
@@ -137,7 +138,7 @@ static void check_stops(struct vcpu *v)
 		return;
 	}
 	owner = brk_at(v, rip);
-	if (owner != BRK_FREE && owner != BRK_BY_STEP && !(c->reported && c->at == rip))
+	if (owner != BRK_FREE && owner < BRK_BY_STEP && !(c->reported && c->at == rip))
 		stop(v, STOP_BREAK);
 }
 
@@ -153,10 +154,15 @@ static void go_on(struct vcpu *v)
 {
 	struct cpu *c = &cpus[v->index];
 	bool step = c->user || c->fault || c->deaf || on_break_page(v);
+	enum step_start s = STEP_IMPOSSIBLE;
 
 	c->fault = false;
-	if (step && step_begin(v, c->user, c->user || c->deaf) == STEP_EVENT)
+	if (step)
+		s = step_begin(v, c->user, c->user || c->deaf);
+	if (s == STEP_EVENT)
 		come_back(v);
+	else if (s == STEP_ON)
+		step_trace_begin(v, step_linear_rip(v));
 	c->deaf = false;
 }
 
@@ -181,6 +187,7 @@ static void gdb_on_entry(struct vcpu *v)
 
 	if (!atomic_load(&enabled))
 		return;
+	step_trace_entry(v, step_linear_rip(v));
 	if (c->interrupted) {
 		c->interrupted = false;
 		stop(v, STOP_INTERRUPT);
@@ -230,6 +237,7 @@ static enum exit_answer stepped(struct vcpu *v, const struct exit *x)
 		return EXIT_RETRY;
 	c->cut = e == STEP_CUT;
 	c->done = e != STEP_CUT;
+	step_trace_end(v, step_linear_rip(v), c->done, step_was_string(v));
 	if (c->done && !(step_was_string(v) && step_linear_rip(v) == c->at))
 		c->reported = false;
 	if (x->kind == EXIT_INTR)
@@ -286,7 +294,7 @@ static enum exit_answer gdb_hypercall(struct vcpu *v, u32 number)
 	if (cpu == HC_BREAK_ALL || cpu < cpu_count)
 		ok = how & HC_BREAK_OFF ? brk_remove(v, BRK_BY_OPTION, linear, cpu)
 					: brk_add(v, BRK_BY_OPTION, linear, cpu);
-	enable();
+	gdb_enable();
 	v->entry_hook = true;
 	v->gpr[GPR_RAX] = ok ? 0 : HC_ERANGE;
 	return EXIT_ADVANCE;

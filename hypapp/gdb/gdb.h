@@ -29,4 +29,7 @@ struct cr_report {
 struct cr_report cr_report_of(struct vcpu *v, u32 cpu);
 void cr_report_text(const struct cr_report *r, u32 cpu, char *line, size_t size);
 
+/* From now on every exit is looked at. Any CPU, also in init. */
+void gdb_enable(void);
+
 #endif

@@ -81,6 +81,12 @@
  * = calls seen since the start; EAX HC_ERANGE: no 64-bit kernel. */
 #define HC_SYSCALLS (HC_NS(6) | 0)
 
+/* Of the hypapp step: trace each instruction from the linear address EBX (low half), EDX (high
+ * half) on, over as many bytes as bits 31:16 of ECX say (0: no longer), on the CPU of index
+ * ECX[15:0] or, HC_BREAK_ALL, on all -> EAX 0, EBX = instructions traced since the start; EAX
+ * HC_ERANGE: no such CPU, or too many pages. */
+#define HC_STEP (HC_NS(7) | 0)
+
 #define HC_ERANGE 0xffffffffu
 
 enum hc_info {

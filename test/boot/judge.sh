@@ -142,6 +142,17 @@ calls_seen() {
 	}
 }
 
+steps_seen() {
+	grep -Eo '^guest: step: cpu.*' "$log" | sed 's/^guest: //' >"$work/steps.due"
+	sed -n 's/^lamina: \(step: cpu.*\)/\1/p' "$log" | cmp - "$work/steps.due"
+}
+
+# one CPU, whose trace is on the serial line
+steps_shown() {
+	sh "$top/lamina" trace show "$log" 2>"$work/shown.err" >"$work/shown"
+	sed -n 's/.* step  *id=\([0-9a-f]*\) .*/step: cpu0: \1/p' "$work/shown" | cmp - "$work/steps.due"
+}
+
 judge_wx() {
 	attack='^guest: cpu[0-9]+ (a write to code|execution of data)'
 	ok 'wx learns what is code' count 2 '^guest: wx: [1-9][0-9]{2,} pages of code, '
@@ -204,6 +215,12 @@ judge_guest() {
 		;;
 	esac
 	case ,$do, in *,wx,*) judge_wx ;; esac
+	case ,$do, in *,step,*)
+		ok 'a function on each CPU is to be traced' count $((14 * cpus)) '^guest: step: cpu[0-9]: [0-9a-f]+$'
+		ok 'just its instructions are, in order' steps_seen
+		case $opt in *trace_out=serial*) ok 'lamina trace show has them' steps_shown ;; esac
+		;;
+	esac
 	case ,$do, in *,syscalls,*)
 		ok 'its process has run to the end' has '^guest: syscalls: 6$'
 		ok 'just its calls are seen, in order' calls_seen '39 (1, 2, 3)' '3 (1234, 5, 6)' '8 (ffffffffffffffff, 123456789abcdef, 7)' \

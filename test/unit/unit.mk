@@ -10,7 +10,7 @@ UNIT_LOW := test_boot_low test_boot_drive
 UNIT_SKIPPED := $(if $(wildcard /usr/include/unicorn/unicorn.h),,$(UNIT_LOW))
 UNIT_TEST := $(filter-out $(UNIT_SKIPPED),$(UNIT_TEST))
 # capstone is at hand for 64 bit only; vmx/ and the per-CPU data are 64-bit
-UNIT_64_ONLY := test_guard test_syscalls test_rights test_wx test_svm_check test_svm_cr test_svm_decode test_svm_event test_svm_npt test_svm_state test_trap test_insn_capstone test_slat test_gmem test_vmx_check test_vmx_cr test_vmx_event \
+UNIT_64_ONLY := test_guard test_step test_syscalls test_rights test_wx test_svm_check test_svm_cr test_svm_decode test_svm_event test_svm_npt test_svm_state test_trap test_insn_capstone test_slat test_gmem test_vmx_check test_vmx_cr test_vmx_event \
 	test_sipi test_sipi_trap test_mp test_exits test_exit_port test_exit_cr test_cr_judge test_exit_slat test_trace test_iommu test_hypapp test_watch $(UNIT_LOW)
 UNIT_TEST_32 := $(filter-out $(UNIT_64_ONLY),$(UNIT_TEST))
 UNIT_BIN := $(UNIT_TEST:%=$(BUILD)/unit/64/%) $(UNIT_TEST_32:%=$(BUILD)/unit/32/%)
