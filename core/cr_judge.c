@@ -15,6 +15,7 @@
 #include "lib/fmt.h"
 #include "lib/spinlock.h"
 #include "x86/cpuid.h"
+#include "x86/cr.h"
 #include "x86/insn.h"
 #include "x86/msr.h"
 #include "x86/seg.h"
@@ -102,6 +103,7 @@ static struct machine_facts know_machine(struct vcpu *v, enum crm_name name)
 static void know_state(struct vcpu *v, const struct crm_cr *now, struct access *a)
 {
 	const struct crm_cr *was = &kept[v->index].cr[a->cr];
+	u64 ts = a->cr == CRM_CR0 && backend->vendor == CRM_AMD ? now->hw & ~was->hw & CR0_TS : 0;
 
 	a->has |= HAS_CPU | HAS_RIP | HAS_HW | HAS_OWNED | HAS_SHADOW;
 	a->from_lamina = true;
@@ -109,9 +111,9 @@ static void know_state(struct vcpu *v, const struct crm_cr *now, struct access *
 	a->hw = now->hw;
 	a->owned = now->owned;
 	a->shadow = now->shadow;
-	a->hw_moved = (now->hw ^ was->hw) & was->owned;
+	a->hw_moved = (now->hw ^ was->hw) & was->owned & ~ts; /* as get() of exit_cr.c has it */
 	a->shadow_moved =
-		now->owned != was->owned || ((now->shadow ^ was->shadow) & was->owned) != 0;
+		now->owned != was->owned || ((now->shadow ^ was->shadow) & was->owned & ~ts) != 0;
 }
 
 /* The code before the write, as much as lies in its page. */

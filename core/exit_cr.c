@@ -7,6 +7,7 @@
 #include "hv/gmem.h"
 #include "hv/hypapp.h"
 #include "x86/cpuid.h"
+#include "x86/cr.h"
 #include "x86/insn.h"
 #include "x86/msr.h"
 #include "x86/seg.h"
@@ -41,13 +42,14 @@ void cr_init(void)
 
 static struct crm_cr get(struct vcpu *v, enum crm_name name)
 {
-	if (name == CRM_CR0)
-		return (struct crm_cr){backend->state_get(v, REG_CR0),
-				       backend->state_get(v, REG_CR0_SHADOW),
-				       backend->state_get(v, REG_CR0_OWNED)};
-	return (struct crm_cr){backend->state_get(v, REG_CR4),
-			       backend->state_get(v, REG_CR4_SHADOW),
-			       backend->state_get(v, REG_CR4_OWNED)};
+	enum cpu_reg r = name == CRM_CR0 ? REG_CR0 : REG_CR4;
+	struct crm_cr c = {backend->state_get(v, r), backend->state_get(v, r + 1),
+			   backend->state_get(v, r + 2)};
+
+	/* AMD-V carries a task switch out by itself, which sets TS in the real register */
+	if (name == CRM_CR0 && backend->vendor == CRM_AMD)
+		c.shadow |= c.hw & CR0_TS;
+	return c;
 }
 
 static void set(struct vcpu *v, enum crm_name name, const struct crm_cr *c)

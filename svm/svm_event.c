@@ -26,6 +26,8 @@ static void set_event(struct vcpu *v, u64 info)
 static void inject_exception(struct vcpu *v, u8 vector, bool has_error, u32 error)
 {
 	has_error = has_error && (vmcb_read(v, VMCB_CR0) & CR0_PE);
+	if (VECTOR_FAULTS >> vector & 1)
+		vmcb_write(v, VMCB_RFLAGS, vmcb_read(v, VMCB_RFLAGS) | RFLAGS_RF);
 	set_event(v, EVENT_INFO_VALID | EVENT_TYPE_EXC << 8 | vector |
 			     (has_error ? EVENT_INFO_ERROR | (u64)error << 32 : 0));
 }

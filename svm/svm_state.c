@@ -174,6 +174,7 @@ static void arm_single_step(struct vcpu *v)
 __attribute__((noinline)) static void advance_slowly(struct vcpu *v, const struct exit *x)
 {
 	vmcb_write(v, VMCB_RIP, gmem_next_rip(v, x));
+	vmcb_write(v, VMCB_RFLAGS, vmcb_read(v, VMCB_RFLAGS) & ~RFLAGS_RF);
 	if (event_single_step(vmcb_read(v, VMCB_RFLAGS), vmcb_read(v, VMCB_DEBUGCTL)))
 		arm_single_step(v);
 }
@@ -183,8 +184,8 @@ void svm_advance(struct vcpu *v, const struct exit *x)
 	u64 rip = x->rip + x->length;
 
 	vmcb_write(v, VMCB_SHADOW, 0);
-	/* the lower half has wrapped, or a trap is due */
-	if ((u32)rip < x->length || (vmcb_read(v, VMCB_RFLAGS) & RFLAGS_TF))
+	/* the lower half has wrapped, a trap is due, or RF ends with the instruction */
+	if ((u32)rip < x->length || (vmcb_read(v, VMCB_RFLAGS) & (RFLAGS_TF | RFLAGS_RF)))
 		advance_slowly(v, x);
 	else
 		vmcb_write(v, VMCB_RIP, rip);

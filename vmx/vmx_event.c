@@ -19,6 +19,8 @@ static void set_event(struct vcpu *v, u64 info, u64 error)
 static void inject_exception(struct vcpu *v, u8 vector, bool has_error, u32 error)
 {
 	has_error = has_error && (vmread(VMCS_GUEST_CR0) & CR0_PE);
+	if (VECTOR_FAULTS >> vector & 1) /* injection does not (27.6.1.1) */
+		vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
 	set_event(v,
 		  INTR_INFO_VALID | INTR_TYPE_HARD_EXC << 8 | vector |
 			  (has_error ? INTR_INFO_ERROR : 0),

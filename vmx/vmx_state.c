@@ -106,6 +106,7 @@ static void arm_single_step(void)
 __attribute__((noinline)) static void advance_slowly(struct vcpu *v, const struct exit *x)
 {
 	vmwrite(VMCS_GUEST_RIP, gmem_next_rip(v, x));
+	vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) & ~RFLAGS_RF);
 	if (event_single_step(vmread(VMCS_GUEST_RFLAGS), vmread(VMCS_GUEST_DEBUGCTL)))
 		arm_single_step();
 }
@@ -118,8 +119,8 @@ void vmx_advance(struct vcpu *v, const struct exit *x)
 	if (blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
 			blocking & ~(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
-	/* the lower half has wrapped, or a trap is due */
-	if ((u32)rip < x->length || (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
+	/* the lower half has wrapped, a trap is due, or RF ends with the instruction */
+	if ((u32)rip < x->length || (vmread(VMCS_GUEST_RFLAGS) & (RFLAGS_TF | RFLAGS_RF)))
 		advance_slowly(v, x);
 	else
 		vmwrite(VMCS_GUEST_RIP, rip);

@@ -23,7 +23,6 @@
 #define ICR_ASSERT	     (1u << 14)
 #define ICR_LEVEL	     (1u << 15)
 #define ICR_SHORTHAND(x)     (((x) >> 18) & 3)
-#define ICR_SHORTHAND_NONE   0u
 #define ICR_SHORTHAND_SELF   1u
 #define ICR_SHORTHAND_ALL    2u
 #define ICR_SHORTHAND_OTHERS 3u

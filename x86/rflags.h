@@ -14,6 +14,7 @@
 #define RFLAGS_IF    BIT(9)
 #define RFLAGS_OF    BIT(11)
 #define RFLAGS_NT    BIT(14)
+#define RFLAGS_RF    BIT(16)
 #define RFLAGS_VM    BIT(17)
 #define RFLAGS_VIF   BIT(19)
 

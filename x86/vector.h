@@ -25,6 +25,11 @@
  * as the assembler uses it too. */
 #define VECTOR_ERROR_CODES 0x40227d00
 
+/* Faults leave RF set in the frame, so that the instruction runs again without meeting its
+ * breakpoint (Intel SDM vol. 3B, 18.3.1.1; AMD APM vol. 2, 3.1.6); the others, traps and aborts, do
+ * not. */
+#define VECTOR_FAULTS 0xfffbfee1u
+
 /* Contributory exceptions (Intel SDM vol. 3A, 6.15, table 6-4); #PF is a class of its own. */
 #define VECTOR_CONTRIBUTORY                                                                        \
 	(1u << VECTOR_DE | 1u << VECTOR_TS | 1u << VECTOR_NP | 1u << VECTOR_SS | 1u << VECTOR_GP | \

@@ -26,8 +26,8 @@ enum cpu_reg {
 	REG_RIP,
 	REG_RSP,
 	REG_RFLAGS,
-	REG_CR0, /* the real value; crm_read gives what the guest sees */
-	REG_CR0_SHADOW,
+	REG_CR0,	/* the real value; crm_read gives what the guest sees */
+	REG_CR0_SHADOW, /* and behind it, in this order */
 	REG_CR0_OWNED,
 	REG_CR2,
 	REG_CR3,
