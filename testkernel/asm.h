@@ -80,4 +80,31 @@ static inline u64 tk_xgetbv(u32 index)
 	return lo | (u64)hi << 32;
 }
 
+static inline void tk_fninit(void)
+{
+	__asm__ volatile("fninit");
+}
+
+/* 512 bytes, at a multiple of 16 */
+static inline void tk_fxsave(void *to)
+{
+	__asm__ volatile("fxsave64 (%0)" : : "r"(to) : "memory");
+}
+
+static inline void tk_fxrstor(const void *from)
+{
+	__asm__ volatile("fxrstor64 (%0)" : : "r"(from) : "memory");
+}
+
+static inline void tk_read_drs(u64 dr[4])
+{
+	__asm__ volatile("mov %%dr0, %0; mov %%dr1, %1" : "=r"(dr[0]), "=r"(dr[1]));
+	__asm__ volatile("mov %%dr2, %0; mov %%dr3, %1" : "=r"(dr[2]), "=r"(dr[3]));
+}
+
+static inline void tk_lldt(u16 selector)
+{
+	__asm__ volatile("lldt %0" : : "r"(selector));
+}
+
 #endif

@@ -39,10 +39,15 @@ static bool on_tcg(void)
 }
 
 /* Bochs's firmware says so; QEMU's does too, but shows that it is an emulator (or KVM). */
-static bool on_bochs_amd(void)
+static bool on_bochs(void)
 {
 	return !memcmp(acpi.oem, "BOCHS ", sizeof(acpi.oem)) &&
-	       !(cpuid(1, 0).ecx & CPUID_1_ECX_HYPERVISOR) && cpu_vendor() == CRM_AMD;
+	       !(cpuid(1, 0).ecx & CPUID_1_ECX_HYPERVISOR);
+}
+
+static bool on_bochs_amd(void)
+{
+	return on_bochs() && cpu_vendor() == CRM_AMD;
 }
 
 static bool on_svm(void)
@@ -182,6 +187,11 @@ static const struct quirk_entry quirks[QUIRKS] = {
 	[TCG_NO_PDPTE_LOADS] = {"tcg-no-pdpte-loads", on_tcg},
 	[TCG_NO_LIMIT_CHECK] = {"tcg-no-limit-check", on_tcg},
 	[TCG_VMRUN_LOSES_SHADOW] = {"tcg-vmrun-loses-shadow", on_tcg},
+	[TCG_NO_RF] = {"tcg-no-rf", on_tcg},
+	[TCG_LTR_NULL] = {"tcg-ltr-null", on_tcg},
+	[TCG_WATCH_HANGS] = {"tcg-watch-hangs", on_tcg},
+	[TCG_LAZY_FLAGS] = {"tcg-lazy-flags", on_tcg},
+	[BOCHS_APIC_PANICS] = {"bochs-apic-panics", on_bochs},
 	[TCG_NO_TASK_TRAP] = {"tcg-no-task-trap", on_tcg},
 	[TCG_TASK_FAULT_STACK] = {"tcg-task-fault-stack", on_tcg},
 	[TCG_LMSW_SELECTIVE] = {"tcg-lmsw-selective", on_tcg, .in_guest = lmsw_unselective},

@@ -3,9 +3,9 @@
 # a hard disk. TESTKERNEL_OPTIONS goes to its command line.
 
 TESTKERNEL_OPTIONS ?=
-TK_SRC := $(wildcard testkernel/*.c testkernel/cases/*.c testkernel/l1/*.c crmodel/*.c) lib/fmt.c \
+TK_SRC := $(wildcard testkernel/*.c testkernel/cases/*.c testkernel/l1/*.c testkernel/fuzz/*.c crmodel/*.c) lib/fmt.c \
 	lib/insn.c lib/insn_class.c lib/string.c lib/mem_map.c
-TK_ASM := $(wildcard testkernel/*.S testkernel/cases/*.S testkernel/l1/*.S)
+TK_ASM := $(wildcard testkernel/*.S testkernel/cases/*.S testkernel/l1/*.S testkernel/fuzz/*.S)
 TK_OBJ := $(TK_SRC:%.c=$(BUILD)/tk/%.o) $(TK_ASM:%.S=$(BUILD)/tk/%.S.o)
 TK_CFLAGS := $(FREESTANDING) $(WARN) -m64 -mcmodel=small -O2 -g -I. -Iinclude
 TK_LDFLAGS := -m64 -nostdlib -static -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \

@@ -2,6 +2,7 @@
 /*
  * The 256 gates, one path into trap() (trap.c) with a struct trap_frame, and the two ends of exec().
  */
+#include "gprs.h"
 #include "layout.h"
 
 	.text
@@ -19,44 +20,6 @@ trap_gates:
 	jmp trap_common
 	.set vector, vector + 1
 	.endr
-
-	.macro push_gprs
-	pushq %r15
-	pushq %r14
-	pushq %r13
-	pushq %r12
-	pushq %r11
-	pushq %r10
-	pushq %r9
-	pushq %r8
-	pushq %rdi
-	pushq %rsi
-	pushq %rbp
-	pushq $0 /* RSP is in the frame of the interrupt */
-	pushq %rbx
-	pushq %rdx
-	pushq %rcx
-	pushq %rax
-	.endm
-
-	.macro pop_gprs
-	popq %rax
-	popq %rcx
-	popq %rdx
-	popq %rbx
-	leaq 8(%rsp), %rsp
-	popq %rbp
-	popq %rsi
-	popq %rdi
-	popq %r8
-	popq %r9
-	popq %r10
-	popq %r11
-	popq %r12
-	popq %r13
-	popq %r14
-	popq %r15
-	.endm
 
 trap_common:
 	push_gprs

@@ -585,6 +585,50 @@ judge_same() {
 	show_difference
 }
 
+# both WORDS...: the test kernel bare and on Lamina, with these words before those of the case
+both() {
+	all_tk=$tk tk="$* $tk" shown=$model model=${bare:-$model}
+	boot bare images_testkernel
+	model=$shown
+	# shellcheck disable=SC2086
+	boot lamina images_testkernel $opt
+	tk=$all_tk
+}
+
+# first_difference: of the lines of group fuzz: "FROM TO CPU" of the first that the two do not share
+first_difference() {
+	same_lines '^ok .*: cases' || diff "$work/bare/lines" "$work/lamina/lines" |
+		sed -n 's/^[<>].*: cases \([0-9]*\) to \([0-9]*\) of CPU \([0-9]*\) .*/\1 \2 \3/p' | head -n 1
+}
+
+# The batch that differs is run again case by case, then the case alone: its bytes and registers are in the log
+show_case() {
+	words=$(first_difference)
+	[ -n "$words" ] || return 0
+	# shellcheck disable=SC2086
+	set -- $words
+	both "fuzz.stream=same fuzz.cpu=$3 fuzz.from=$1 fuzz.count=$(($2 - $1 + 1)) fuzz.batch=1"
+	words=$(first_difference)
+	[ -n "$words" ] || {
+		echo "# cases $1 to $2 of CPU $3 differ together, each alone does not" >&2
+		return 0
+	}
+	# shellcheck disable=SC2086
+	set -- $words
+	both "fuzz.stream=same fuzz.cpu=$3 fuzz.from=$1 fuzz.count=1"
+	echo "# case $1 of CPU $3, bare, and where it differs on Lamina:" >&2
+	grep -E '^# (cpu [0-9]+, .* bytes|code|in|out)' "$work/bare/serial.txt" >&2
+	grep '^# out' "$work/bare/serial.txt" >"$work/bare/lines"
+	grep '^# out' "$work/lamina/serial.txt" >"$work/lamina/lines"
+	show_difference
+}
+
+judge_fuzz() {
+	judge_same
+	ok 'no verdict on CR0 and CR4 is needed' count 0 '^lamina: .*; verdict: '
+	[ "$failed" -eq 0 ] || show_case
+}
+
 # Every case of the plan, and none skipped
 all_ok() {
 	plan=$(sed -n 's/^1\.\.\([0-9][0-9]*\)$/\1/p' "$log")
