@@ -301,8 +301,10 @@ static void do_packet(struct vcpu *v, const char *s)
 	}
 }
 
-void command_stopped(struct vcpu *v, enum stop why)
+struct command_resume command_stopped(struct vcpu *v, enum stop why)
 {
+	struct command_resume r;
+
 	g.why = why;
 	g.thread = v->index;
 	g.resumed = false;
@@ -314,6 +316,9 @@ void command_stopped(struct vcpu *v, enum stop why)
 		g.connected = true;
 		do_packet(v, link_packet());
 	}
+	r = (struct command_resume){g.step, g.next};
+	g.step = 0;
+	return r;
 }
 
 static void on_step(struct vcpu *v, void *arg)
@@ -322,17 +327,14 @@ static void on_step(struct vcpu *v, void *arg)
 	gdb_step_next(v);
 }
 
-void command_resume(struct vcpu *v)
+void command_resume(struct vcpu *v, struct command_resume r)
 {
-	u32 step = g.step, next = g.next;
-
-	g.step = 0;
-	if (step)
-		world_call(v, step - 1, on_step, NULL);
-	if (!next)
+	if (r.step)
+		world_call(v, r.step - 1, on_step, NULL);
+	if (!r.next)
 		world_go(v);
-	else if (next - 1 != v->index && world_is_mine(v))
-		world_pass(v, next - 1);
+	else if (r.next - 1 != v->index && world_is_mine(v))
+		world_pass(v, r.next - 1);
 }
 
 /* A packet has begun, or ended: it is from a gdb that is new. */

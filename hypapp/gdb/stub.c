@@ -81,15 +81,17 @@ static bool still_due(struct vcpu *v, enum stop why)
 
 void stub_stop(struct vcpu *v, enum stop why)
 {
+	struct command_resume r = {0, 0};
+
 	while (!try_take(v))
 		world_serve(v);
 	if (still_due(v, why)) {
 		if (command_stops_others())
 			world_stop(v);
-		command_stopped(v, why);
+		r = command_stopped(v, why);
 	}
 	atomic_store(&in, 0);
-	command_resume(v);
+	command_resume(v, r);
 }
 
 bool stub_interrupts(struct vcpu *v)
