@@ -17,7 +17,7 @@
 #define PERIODIC    0x20000u
 #define MASKED	    0x10000u
 #define DIVIDE_BY_1 0xbu
-#define TICK_COUNT  8000000u   /* instructions on Bochs */
+#define TICK_COUNT  200000000u /* instructions on Bochs */
 #define TICK_QEMU   100000000u /* ns of the host, which has other things to do */
 #define PORT_CMOS   0x70
 #define PATTERN	    0x5a5a5a5a5a5a5a5aULL
