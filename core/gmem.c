@@ -3,6 +3,7 @@
 
 #include "core/core.h"
 #include "core/page.h"
+#include "core/slat_tables.h"
 #include "lib/string.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
@@ -19,11 +20,18 @@ static bool is_memory(u64 gpa, u64 n)
 	return mem_map_is_ram(&machine.boot.map, gpa, n);
 }
 
+/* A hypapp keeps the guest out altogether, so nothing that Lamina does for it may go there. */
+static bool is_closed(u64 gpa, u64 n)
+{
+	return slat_refused_in(align_down(gpa, PAGE_SIZE)) == RWX ||
+	       slat_refused_in(align_down(gpa + n - 1, PAGE_SIZE)) == RWX;
+}
+
 bool gmem_read_phys(u64 gpa, void *out, size_t n)
 {
 	const void *p = phys_map(gpa, n);
 
-	if (!p || is_ours(gpa, n) || !is_memory(gpa, n))
+	if (!p || is_ours(gpa, n) || !is_memory(gpa, n) || is_closed(gpa, n))
 		return false;
 	memcpy(out, p, n);
 	return true;
@@ -31,7 +39,7 @@ bool gmem_read_phys(u64 gpa, void *out, size_t n)
 
 bool gmem_write_phys(u64 gpa, const void *in, size_t n)
 {
-	if (!phys_map(gpa, n) || is_ours(gpa, n) || !is_memory(gpa, n) ||
+	if (!phys_map(gpa, n) || is_ours(gpa, n) || !is_memory(gpa, n) || is_closed(gpa, n) ||
 	    align_down(gpa, PAGE_SIZE) == machine.low_base)
 		return false;
 	memcpy(phys_ptr(gpa), in, n);

@@ -3,7 +3,7 @@
 # as script/lib/linux.sh makes it: vmlinuz, the unpacked headers of the same kernel, bin/busybox.
 
 GUEST := $(BUILD)/guest
-GUEST_BIN := $(patsubst %,$(GUEST)/%,lamina-stats lamina-cr lamina-try hostile tick)
+GUEST_BIN := $(patsubst %,$(GUEST)/%,lamina-stats lamina-cr lamina-try laminactl hostile tick)
 MUSL_CC ?= musl-gcc
 
 .PHONY: guest
@@ -15,7 +15,10 @@ $(GUEST_BIN): $(GUEST)/%: tools/%.c include/hv/hypercall.h include/hv/exit_kinds
 		-idirafter /usr/include/x86_64-linux-gnu -o $@ $(filter %.c,$^)
 	strip $@
 
-$(GUEST)/lamina-stats $(GUEST)/lamina-cr $(GUEST)/lamina-try: tools/lamina_dev.c tools/lamina_dev.h
+# the code of its vault calls nothing that is not in it
+$(GUEST)/laminactl: WARN += -fno-stack-protector -fno-tree-loop-distribute-patterns
+$(GUEST)/laminactl: tools/laminactl_vault.c tools/lamina_vault.c tools/laminactl.h tools/lamina_vault.h
+$(GUEST)/laminactl $(GUEST)/lamina-stats $(GUEST)/lamina-cr $(GUEST)/lamina-try: tools/lamina_dev.c tools/lamina_dev.h
 
 # Kbuild writes beside the sources, so it works on a copy.
 $(GUEST)/lamina.ko: guest/kmod/lamina.c guest/kmod/lamina_ioctl.h guest/kmod/Kbuild

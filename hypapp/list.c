@@ -7,5 +7,6 @@
 	HYPAPP(hello)    \
 	HYPAPP(crwatch)  \
 	HYPAPP(msrwatch) \
+	HYPAPP(vault)    \
 	HYPAPP(gdb) HYPAPP(wx) HYPAPP(syscalls) HYPAPP(step) HYPAPP(info) HYPAPP(trace)
 #include "hv/hypapp_list.def"

@@ -58,6 +58,11 @@ static int try(unsigned long how, const void *what)
 	return 0;
 }
 
+int dev_touch(struct lamina_touch *t)
+{
+	return try(LAMINA_TOUCH, t);
+}
+
 int dev_try(const struct lamina_try *t)
 {
 	return try(LAMINA_TRY, t);

@@ -29,4 +29,7 @@ int dev_try(const struct lamina_try *t);
 /* LAMINA_TRY_TEXT or LAMINA_TRY_DATA likewise. */
 int dev_try_memory(unsigned long how);
 
+/* Eight bytes of RAM, by the kernel. 0: a fault. */
+int dev_touch(struct lamina_touch *t);
+
 #endif

@@ -200,6 +200,54 @@ static long try_data(void)
 	return err;
 }
 
+/* Eight bytes from or to there; false: a fault. */
+static bool touch(u64 *at, struct lamina_touch *t)
+{
+	bool ok = true;
+
+	if (t->how & LAMINA_TOUCH_WRITE)
+		asm volatile("1: mov %[value], %[at]\n"
+			     "	jmp 3f\n"
+			     "2: movb $0, %[ok]\n"
+			     "3:\n" _ASM_EXTABLE(1b, 2b)
+			     : [ok] "+q"(ok), [at] "=m"(*at)
+			     : [value] "r"(t->value)
+			     : "memory");
+	else
+		asm volatile("1: mov %[at], %[value]\n"
+			     "	jmp 3f\n"
+			     "2: movb $0, %[ok]\n"
+			     "3:\n" _ASM_EXTABLE(1b, 2b)
+			     : [ok] "+q"(ok), [value] "+r"(t->value)
+			     : [at] "m"(*at)
+			     : "memory");
+	return ok;
+}
+
+static long lamina_touch(void __user *arg)
+{
+	struct lamina_touch t;
+	struct page *page;
+	void *base;
+	bool ok;
+
+	if (copy_from_user(&t, arg, sizeof(t)))
+		return -EFAULT;
+	if (!t.phys || !pfn_valid(t.phys >> PAGE_SHIFT))
+		return -ENXIO;
+	page = pfn_to_page(t.phys >> PAGE_SHIFT);
+	base = t.how & LAMINA_TOUCH_REMAP ? vmap(&page, 1, VM_MAP, PAGE_KERNEL)
+					  : page_address(page);
+	if (!base)
+		return -ENOMEM;
+	ok = touch(base + (t.phys & (PAGE_SIZE - 8)), &t);
+	if (t.how & LAMINA_TOUCH_REMAP)
+		vunmap(base);
+	if (!ok)
+		return -EPERM;
+	return copy_to_user(arg, &t, sizeof(t)) ? -EFAULT : 0;
+}
+
 static long lamina_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct lamina_call c;
@@ -213,6 +261,8 @@ static long lamina_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return try_text();
 	if (cmd == LAMINA_TRY_DATA)
 		return try_data();
+	if (cmd == LAMINA_TOUCH)
+		return lamina_touch((void __user *)arg);
 	if (cmd != LAMINA_CALL)
 		return -ENOTTY;
 	if (copy_from_user(&c, (void __user *)arg, sizeof(c)))

@@ -28,4 +28,16 @@ struct lamina_try {
 #define LAMINA_TRY_TEXT _IO('L', 3)
 #define LAMINA_TRY_DATA _IO('L', 4)
 
+/* Read or write eight bytes of RAM by its physical address, as an attacker in the kernel would. */
+struct lamina_touch {
+	unsigned long long phys;
+	unsigned long long value; /* read, or to write */
+	unsigned int how;	  /* LAMINA_TOUCH_* */
+};
+#define LAMINA_TOUCH_WRITE 1u
+#define LAMINA_TOUCH_REMAP 2u /* by a mapping made for it, else by the direct map */
+
+/* 0; -1 with errno EPERM: a fault, ENXIO: no RAM */
+#define LAMINA_TOUCH _IOWR('L', 5, struct lamina_touch)
+
 #endif

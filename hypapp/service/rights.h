@@ -8,7 +8,7 @@
 /* One owner more refuses the guest this access (SLAT_*) to the 4 KiB page, or one less; what no
  * owner refuses any more it has again. False: too many pages, no memory, or no page of the guest's,
  * and nothing has changed. Any CPU; the caller flushes. */
-#define SLAT_REFUSED_MAX 64
+#define SLAT_REFUSED_MAX 128
 bool slat_refuse(u64 page, u32 access, bool on);
 
 /* The map's pages (hv/rights.h). Memory for one of RAM up to ram_top, in pages, and make it, with

@@ -87,6 +87,36 @@
  * HC_ERANGE: no such CPU, or too many pages. */
 #define HC_STEP (HC_NS(7) | 0)
 
+/* Of the hypapp vault (doc/vault.md). HC_VAULT_REGISTER: struct vault_layout at the linear address
+ * EBX (low half), EDX (high half), pages by the page tables of the CPU that calls -> EAX 0, EBX =
+ * the vault's number. HC_VAULT_UNREGISTER: wipe the vault EBX and give its pages back -> EAX 0.
+ * HC_VAULT_STATE: of the vault EBX -> EAX 0, EBX = 1 while there is one, ECX = accesses from
+ * outside that were refused, EDX = vaults that were wiped, both of all since the start. EAX
+ * HC_ERANGE: no such vault, or no such layout; HC_EBUSY: another CPU is at it. */
+#define HC_VAULT_REGISTER   (HC_NS(4) | 0)
+#define HC_VAULT_UNREGISTER (HC_NS(4) | 1)
+#define HC_VAULT_STATE	    (HC_NS(4) | 2)
+
+#define VAULT_PAGES   32u
+#define VAULT_ENTRIES 8u
+/* Where a function of a vault returns to: no page may be there. */
+#define VAULT_RETURN 0x4c4d0000u
+/* A page of a vault. All but VAULT_ARGS are out of reach from outside. */
+#define VAULT_NONE 0u
+#define VAULT_CODE 1u /* read and execute */
+#define VAULT_DATA 2u /* read and write; stack too */
+#define VAULT_ARGS 3u /* read and write, shared with the world outside */
+
+/* 64-bit code calls a vault like a function, at one of its entries: RDI to R9 in, RAX out. */
+struct vault_layout {
+	unsigned long long base;	   /* linear address of the first page; all in one 2 MiB */
+	unsigned int stack;		   /* its top, bytes from base, 16-byte aligned */
+	unsigned int entries;		   /* so many of those below */
+	unsigned int entry[VAULT_ENTRIES]; /* bytes from base */
+	unsigned char page[VAULT_PAGES];   /* VAULT_* above */
+};
+
+#define HC_EBUSY  0xfffffffeu
 #define HC_ERANGE 0xffffffffu
 
 enum hc_info {

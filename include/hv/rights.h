@@ -14,7 +14,7 @@
  */
 /* One owner more (or one less) refuses SLAT_* of the page; all CPUs see it when this returns. A CPU
  * may be made to do what others ask meanwhile, so no lock may be held that those want. False: too
- * many pages (64), too little memory, or Lamina's page; then nothing has changed. */
+ * many pages (128), too little memory, or Lamina's page; then nothing has changed. */
 bool slat_page_refuse(struct vcpu *v, gpa_t page, u32 access, bool on);
 
 /*

@@ -232,6 +232,15 @@ judge_guest() {
 		ok 'wx learns by itself, and sees a module come' has '^lamina: wx: 4[0-9]{3} pages of code .*, [1-9][0-9]* given to programs; 0 writes and [12] executions logged'
 		;;
 	esac
+	case ,$do, in *,vault,*)
+		ok 'laminactl names the hypapps' has '^guest: hypapp vault$'
+		ok 'the vault keeps its secret from its program, its kernel and other CPUs, and computes' \
+			count $((16 + 4 * cpus)) '^guest: vault: .*: yes'
+		ok 'in no way does it not' count 0 '^guest: vault: .*: NO'
+		ok 'to the end' has '^guest: laminactl ends with 0'
+		ok 'Lamina has refused what was tried' has "^lamina: vault: [0-9]+ calls, $((4 + 28 * cpus)) accesses refused, 3 vaults wiped"
+		;;
+	esac
 	case ,$do, in *,hour,*)
 		ok 'it was up for an hour' has '^guest: an hour, up 36[0-9][0-9] s$'
 		ok 'CR exits there were' has '^lamina: exits cpu0 CR [1-9]'
@@ -553,6 +562,12 @@ judge_bare() {
 		;;
 	esac
 	ok "$cpus CPUs are bare" count $((rounds * cpus)) '^guest: cpu [0-9]+ bare'
+	ok "$cpus CPUs are bare" count "$cpus" '^guest: cpu [0-9]+ bare'
+	case ,$do, in *,vault,*)
+		ok 'laminactl says so in one line, each time' count 2 '^laminactl: no Lamina here: '
+		ok 'and fails' has '^guest: laminactl ends with 1'
+		;;
+	esac
 	ok 'the guest came to its end' has '^guest: done'
 }
 

@@ -7,6 +7,7 @@
 #include "core/core.h"
 #include "hv/gmem.h"
 #include "core/page.h"
+#include "core/slat_tables.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
 #include "x86/paging.h"
@@ -30,6 +31,13 @@ const void *phys_map(u64 pa, size_t len)
 void *phys_ptr(u64 pa)
 {
 	return mem + pa % MEM_BYTES;
+}
+
+static u32 refused_rights; /* of the page at 3000h, by a hypapp */
+
+u32 slat_refused_in(u64 page)
+{
+	return page == 0x3000 ? refused_rights : 0;
 }
 
 static u64 state_get(struct vcpu *v, enum cpu_reg r)
@@ -251,6 +259,27 @@ static void test_read_phys(void **state)
 	assert_false(gmem_read_phys(UINT64_MAX - 3, out, 4));
 }
 
+/* What a hypapp keeps the guest out of, Lamina does not touch for it; what it only watches, it
+ * does.
+ */
+static void test_closed(void **state)
+{
+	u64 value = 1;
+
+	(void)state;
+	restart();
+	for (refused_rights = 0; refused_rights < 8; refused_rights++) {
+		bool open = refused_rights != 7;
+
+		assert_int_equal(gmem_read_phys(0x3ff8, &value, 8), open);
+		assert_int_equal(gmem_write_phys(0x3000, &value, 8), open);
+		assert_int_equal(gmem_read_phys(0x2ffc, &value, 8), open);
+		assert_true(gmem_read_phys(0x2ff8, &value, 8));
+		assert_true(gmem_write_phys(0x4000, &value, 8));
+	}
+	refused_rights = 0;
+}
+
 static void test_code_mode(void **state)
 {
 	static const struct {
@@ -409,6 +438,7 @@ int main(void)
 		cmocka_unit_test(test_unpaged),
 		cmocka_unit_test(test_tables_out_of_reach),
 		cmocka_unit_test(test_read_phys),
+		cmocka_unit_test(test_closed),
 		cmocka_unit_test(test_insn_again),
 		cmocka_unit_test(test_write),
 		cmocka_unit_test(test_code_mode),

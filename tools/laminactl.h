@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TOOLS_LAMINACTL_H
+#define TOOLS_LAMINACTL_H
+
+#include "tools/lamina_dev.h"
+
+/* The command `vault`: a demonstration that checks itself. Exit code. */
+int ctl_vault(const cpu_set_t *online);
+
+#endif
