@@ -12,8 +12,8 @@ bool command_connected(void);
 /* Other CPUs stand still while one is stopped (`monitor others`). */
 bool command_stops_others(void);
 
-/* How the guest is to go on: the CPU (index + 1) that makes one step, and the only one that runs; 0:
- * none, all. */
+/* How the guest is to go on: the CPU (index + 1) that makes one step, and the only one that runs;
+ * 0: none, all. */
 struct command_resume {
 	u32 step, next;
 };
