@@ -8,7 +8,8 @@
 #include "lib/fmt.h"
 #include "lib/string.h"
 
-#define TRANSLATION_PAGES 6 /* without those that take the place of pages of 1 GiB */
+/* Without those that take the place of pages of 1 GiB; one for each unit's registers. */
+#define TRANSLATION_PAGES (7 + ACPI_MAX_IOMMUS)
 #define READ_WRITE	  (SLAT_READ | SLAT_WRITE)
 
 static const struct iommu_driver *const drivers[] = {&vtd_driver, &amdvi_driver};
@@ -29,9 +30,18 @@ static bool overlaps(u64 base, u64 size, u64 other, u64 other_size)
 	return base < other + other_size && other < base + size;
 }
 
+/* A device could switch the unit off. */
+static bool has_registers(u64 base, u64 size)
+{
+	for (u32 i = 0; i < units.count; i++)
+		if (overlaps(base, size, units.base[i], driver->last_register(units.base[i]) + 1))
+			return true;
+	return false;
+}
+
 static u32 rights_of(u64 base)
 {
-	if (is_ours(base, PAGE_SIZE))
+	if (is_ours(base, PAGE_SIZE) || has_registers(base, PAGE_SIZE))
 		return 0;
 	return base == machine.low_base ? SLAT_READ : READ_WRITE;
 }
@@ -40,7 +50,7 @@ static u32 rights_of(u64 base)
  * where there is nothing. False: too little memory. */
 static bool entry_for(u64 base, u32 level, u64 *out)
 {
-	bool alike = !is_ours(base, span(level)) &&
+	bool alike = !is_ours(base, span(level)) && !has_registers(base, span(level)) &&
 		     !overlaps(base, span(level), machine.low_base, machine.low_size);
 	u64 *table;
 
@@ -183,6 +193,6 @@ void iommu_protect(void)
 
 void iommu_report(emit_fn emit)
 {
-	for (u32 i = 0; driver && i < units.count; i++)
+	for (u32 i = 0; active && i < units.count; i++)
 		driver->report(units.base[i], emit);
 }

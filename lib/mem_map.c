@@ -154,17 +154,6 @@ bool mem_map_find_bottom(const struct mem_map *m, u64 size, u64 align, u64 floor
 	return false;
 }
 
-u32 mem_map_type_at(const struct mem_map *m, u64 pa)
-{
-	for (u32 i = 0; i < m->count; i++) {
-		const struct mem_range *r = &m->range[i];
-
-		if (pa >= r->base && pa - r->base < r->size)
-			return r->type;
-	}
-	return 0;
-}
-
 /* Bytes of RAM from pa on without a gap. */
 static u64 ram_run(const struct mem_map *m, u64 pa)
 {

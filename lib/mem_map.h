@@ -55,9 +55,6 @@ bool mem_map_set(struct mem_map *m, u64 base, u64 size, u32 type);
 bool mem_map_find_top(const struct mem_map *m, u64 size, u64 align, u64 limit, u64 *base);
 bool mem_map_find_bottom(const struct mem_map *m, u64 size, u64 align, u64 floor, u64 *base);
 
-/* The type of the range at pa in a sane map; 0 in a hole. */
-u32 mem_map_type_at(const struct mem_map *m, u64 pa);
-
 /* True when all of [base, base + size) is RAM in a sane map. */
 bool mem_map_is_ram(const struct mem_map *m, u64 base, u64 size);
 

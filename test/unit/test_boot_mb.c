@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Multiboot information built byte by byte in a fake physical memory, whole and damaged. */
 #include "unit.h"
+#include "map_type.h"
 #include "boot/boot_mb.h"
 
 #define MEM_BYTES 0x20000u

@@ -186,6 +186,9 @@ static void check_rights(u32 levels)
 	for (u64 at = MiB(4); at < GiB(5); at += MiB(2))
 		assert_int_equal(rights_at(at, levels), at == HV_BASE ? 0 : 3);
 	assert_int_equal(rights_at(GiB(4) - 1, levels), 3);
+	for (u64 at = 0xfed80000; at < 0xfeda0000; at += PAGE_SIZE)
+		assert_int_equal(rights_at(at, levels),
+				 at - 0xfed90000 < 0x2000 + (unit_count - 1) * 0x1000 ? 0 : 3);
 }
 
 static void test_tables(void **state)
@@ -198,7 +201,7 @@ static void test_tables(void **state)
 			assert_int_equal(enabled, 2);
 			assert_int_equal(protected_pages, 4);
 			check_rights(levels);
-			assert_true(arena_used < (large ? 8 : 13));
+			assert_true(arena_used < (large ? 10 : 15));
 		}
 	}
 	start(1, 3, false, ARENA_PAGES);
@@ -216,6 +219,8 @@ static void test_failures(void **state)
 	assert_non_null(strstr(said, "warning: test: too little memory; devices can write"));
 	assert_int_equal(enabled, 0);
 	assert_int_equal(table[0], 'T');
+	iommu_report(count_line);
+	assert_int_equal(reports, 0);
 	start(0, 4, true, ARENA_PAGES);
 	assert_non_null(strstr(said, "warning: test: no unit; devices can write"));
 	start(1, 4, true, ARENA_PAGES);

@@ -2,6 +2,7 @@
 /* Memory maps against a picture of them: an array with the type of each unit of a small address
  * space. */
 #include "unit.h"
+#include "map_type.h"
 #include "lib/mem_map.h"
 
 #define UNITS 64

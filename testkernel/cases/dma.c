@@ -26,6 +26,7 @@ enum { EDU_RUN = 1, EDU_OUT = 2 }; /* out of the device, into memory */
 #define MARK	   0xed0d3a00u
 
 static u64 edu; /* linear address of its registers */
+static u32 bytes = BYTES;
 static u32 words[BYTES / 4] __attribute__((aligned(4096)));
 
 static u32 pci_read(u32 device, u32 reg)
@@ -59,12 +60,12 @@ static volatile u32 *reg(u32 at)
 	return (volatile u32 *)(edu + at);
 }
 
-/* BYTES from or to the physical address. */
+/* So many bytes from or to the physical address. */
 static void dma(u64 pa, bool out)
 {
 	*(volatile u64 *)reg(EDU_SRC) = out ? EDU_BUFFER : pa;
 	*(volatile u64 *)reg(EDU_DST) = out ? pa : EDU_BUFFER;
-	*(volatile u64 *)reg(EDU_COUNT) = BYTES;
+	*(volatile u64 *)reg(EDU_COUNT) = bytes;
 	*(volatile u64 *)reg(EDU_CMD) = EDU_RUN | (out ? EDU_OUT : 0);
 	check(wait_for(!(*(volatile u64 *)reg(EDU_CMD) & EDU_RUN)), "a DMA does not end");
 }
@@ -170,6 +171,12 @@ static void switch_off(u64 base, u64 size)
 	for (u32 i = 0; size && i < ARRAY_SIZE(units); i++)
 		*(volatile u32 *)(window_map(IOMMU_SLOT, units[i], PTE_P | PTE_W | PTE_PCD) +
 				  control[i]) = 0;
+	for (u32 i = 0; size && i < ARRAY_SIZE(units); i++) {
+		fill(0); /* of which the first word is */
+		bytes = 4;
+		dma(units[i] + control[i], true);
+		bytes = BYTES;
+	}
 	if (size)
 		n = leaked(base) + leaked(base + size / 16);
 	check(!n, "then %u words of Lamina's memory can be read", n);
