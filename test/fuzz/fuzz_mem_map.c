@@ -2,6 +2,8 @@
 /* Any bytes as operations on a memory map. */
 #include "sane.h"
 
+#include "test/unit/map_type.h"
+
 /* Addresses of every size, often equal or next to each other. */
 static u64 address(struct input *in)
 {
