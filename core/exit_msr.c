@@ -18,21 +18,35 @@
 #include "x86/msr.h"
 #include "x86/paging.h"
 
-/* Features hidden in CPUID: their MSRs are not there. */
-static const struct {
+struct msr_range {
 	u32 first, last;
-} absent[] = {
+};
+
+/* Features hidden in CPUID: their MSRs are not there. PEBS would write its records to linear
+ * addresses that the guest chooses also while Lamina runs, in Lamina's address space (Intel SDM
+ * vol. 3B, 20.6.2.4). */
+static const struct msr_range absent[] = {
 	{MSR_SMM_MONITOR_CTL, MSR_SMM_MONITOR_CTL},
+	{MSR_PEBS_ENABLE, MSR_PEBS_ENABLE},
 	{MSR_VMX_BASIC, MSR_VMX_LAST},
 	{MSR_RTIT_FIRST, MSR_RTIT_LAST},
 	{MSR_RTIT_ADDR_FIRST, MSR_RTIT_ADDR_LAST},
 	{MSR_VM_CR + 1, MSR_SVM_LAST},
 };
 
-static bool is_absent(u32 msr)
+/* AMD's that say which addresses are memory, devices or SMM's: ours could become something else
+ * under us. They stay as the firmware has set them; a write does nothing. */
+static const struct msr_range kept[] = {
+	{MSR_AMD_SYSCFG, MSR_AMD_SYSCFG},     {MSR_AMD_IORR_FIRST, MSR_AMD_TOP_MEM},
+	{MSR_AMD_TOP_MEM2, MSR_AMD_TOP_MEM2}, {MSR_AMD_MMIO_CONFIG, MSR_AMD_MMIO_CONFIG},
+	{MSR_AMD_SMM_BASE, MSR_AMD_SMM_MASK},
+};
+
+#define IS_IN(ranges, msr) is_in(ranges, ARRAY_SIZE(ranges), msr)
+static bool is_in(const struct msr_range *r, u32 n, u32 msr)
 {
-	for (u32 i = 0; i < ARRAY_SIZE(absent); i++)
-		if (msr >= absent[i].first && msr <= absent[i].last)
+	for (u32 i = 0; i < n; i++)
+		if (msr >= r[i].first && msr <= r[i].last)
 			return true;
 	return false;
 }
@@ -51,7 +65,7 @@ enum exit_answer exit_rdmsr(struct vcpu *v, const struct exit *x)
 
 	(void)x;
 	trace_values(v, TRACE_WHAT(TRACE_EXIT, EXIT_RDMSR, 1), (const u64[]){msr});
-	if (is_absent(msr))
+	if (IS_IN(absent, msr))
 		return inject_gp(v);
 	if (msr == MSR_FEATURE_CONTROL)
 		return give(v, FEATURE_CONTROL_LOCK);
@@ -59,7 +73,9 @@ enum exit_answer exit_rdmsr(struct vcpu *v, const struct exit *x)
 		return give(v, VM_CR_LOCK | VM_CR_SVMDIS);
 	if (msr == MSR_EFER)
 		return give(v, backend->state_get(v, REG_EFER));
-	return rdmsr_safe(msr, &value) ? give(v, value) : inject_gp(v);
+	if (!rdmsr_safe(msr, &value))
+		return inject_gp(v);
+	return give(v, msr == MSR_MISC_ENABLE ? value | MISC_ENABLE_NO_PEBS : value);
 }
 
 /* The local APIC may move or change its mode, but not onto our memory (V4 of the requirements). */
@@ -119,13 +135,15 @@ enum exit_answer exit_wrmsr(struct vcpu *v, const struct exit *x)
 
 	(void)x;
 	trace_values(v, TRACE_WHAT(TRACE_EXIT, EXIT_WRMSR, 2), (const u64[]){msr, value});
-	if (is_absent(msr) || msr == MSR_FEATURE_CONTROL || msr == MSR_VM_CR)
+	if (IS_IN(absent, msr) || msr == MSR_FEATURE_CONTROL || msr == MSR_VM_CR)
 		return inject_gp(v);
 	if (msr == MSR_EFER)
 		return write_efer(v, value);
 	if (msr == MSR_BIOS_UPDT_TRIG ||
 	    msr == MSR_AMD_PATCH_LOADER) /* a microcode update could change the CPU under us */
 		return EXIT_ADVANCE;
+	if (IS_IN(kept, msr))
+		return rdmsr_safe(msr, &value) ? EXIT_ADVANCE : inject_gp(v);
 	if (msr == MSR_APIC_BASE)
 		return write_apic_base(v, value);
 	if (msr == MSR_X2APIC_ICR)
@@ -144,8 +162,12 @@ void msr_trap_init(void)
 		backend->trap_msr(MSR_EFER, true, true);
 		backend->trap_msr(MSR_VM_CR, true, true);
 		backend->trap_msr(MSR_AMD_PATCH_LOADER, false, true);
+		for (u32 i = 0; i < ARRAY_SIZE(kept); i++)
+			for (u32 m = kept[i].first; m <= kept[i].last; m++)
+				backend->trap_msr(m, false, true);
 	} else {
 		backend->trap_msr(MSR_FEATURE_CONTROL, true, true);
+		backend->trap_msr(MSR_MISC_ENABLE, true, false);
 		backend->trap_msr(MSR_BIOS_UPDT_TRIG, false, true);
 	}
 	for (u32 i = 0; i < ARRAY_SIZE(absent); i++)

@@ -162,6 +162,19 @@ static bool foresee(const struct crp *p, struct crm_cpu *c, struct crp_foreseen 
 	return true;
 }
 
+/* CRP_SVM */
+static void absent_insn(struct crx_insn *i, u32 value)
+{
+	u32 n = 0;
+
+	if (value >> 16)
+		i->bytes[n++] = (u8)(value >> 16);
+	i->bytes[n++] = 0x0f;
+	i->bytes[n++] = value >> 8 ? (u8)(value >> 8) : 0x01;
+	i->bytes[n++] = (u8)value;
+	i->size = (u8)n;
+}
+
 /* A step as an instruction. */
 static struct crx_insn encode(const struct crp_step *s)
 {
@@ -183,10 +196,7 @@ static struct crx_insn encode(const struct crp_step *s)
 		i.bytes[2] = modrm | (s->kind == CRP_SMSW ? 4 : 6) << 3;
 		i.size16 = s->kind == CRP_SMSW;
 		break;
-	case CRP_SVM:
-		i.bytes[1] = 0x01;
-		i.bytes[2] = (u8)s->value;
-		break;
+	case CRP_SVM: absent_insn(&i, (u32)s->value); break;
 	case CRP_CLTS:
 		i.bytes[1] = 0x06;
 		i.size = 2;

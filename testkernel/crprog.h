@@ -16,7 +16,9 @@ enum crp_kind {
 	CRP_SMSW,  /* bits 15:0 count (Intel SDM vol. 2B, SMSW) */
 	CRP_LMSW,
 	CRP_CLTS,
-	CRP_SVM, /* 0F 01 `value`, D8h to DFh: an instruction of AMD-V, which is not there */
+	/* An instruction of AMD-V or VT-x, which is not there: 0F 01 `value`, or, by three bytes of
+	 * the value, a prefix (0: none), 0F, an opcode, a ModRM byte */
+	CRP_SVM,
 	CRP_READ_EFER,
 	CRP_WRITE_EFER, /* bits 31:0 */
 	CRP_CODE, /* jump to code of the size CRP_TO32 or CRP_TO64, which long mode alone allows */

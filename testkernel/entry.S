@@ -111,7 +111,7 @@ boot_gdt_ptr:
 
 	.bss
 	.balign 4096
-	.globl pml4, pd_low, window_pt
+	.globl pml4, pd_low, pd_window, window_pt
 pml4:        .skip 4096
 pdpt_low:    .skip 4096
 pdpt_user:   .skip 4096

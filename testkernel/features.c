@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "testkernel/bits.h"
 #include "testkernel/features.h"
 #include "testkernel/asm.h"
 #include "x86/msr.h"

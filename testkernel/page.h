@@ -11,4 +11,8 @@
  * address. The calling CPU's TLB follows. */
 u64 window_map(u32 slot, u64 pa, u64 flags);
 
+/* Makes the page at pa the page table of the 2 MiB behind the window (0: none); returns their
+ * address. The calling CPU's TLB follows. */
+u64 window_table(u64 pa);
+
 #endif

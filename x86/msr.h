@@ -6,7 +6,6 @@
 
 #include "hv/types.h"
 
-#define MSR_TSC		       0x10
 #define MSR_APIC_BASE	       0x1b
 #define MSR_SMI_COUNT	       0x34
 #define MSR_FEATURE_CONTROL    0x3a
@@ -40,14 +39,14 @@
 #define MSR_VMX_TRUE_EXIT      0x48f
 #define MSR_VMX_TRUE_ENTRY     0x490
 #define MSR_VMX_LAST	       0x493
+#define MSR_MISC_ENABLE	       0x1a0
+#define MSR_PEBS_ENABLE	       0x3f1
 #define MSR_RTIT_FIRST	       0x560
 #define MSR_RTIT_LAST	       0x571
 #define MSR_RTIT_ADDR_FIRST    0x580
 #define MSR_RTIT_ADDR_LAST     0x587
 #define MSR_X2APIC_FIRST       0x800
-#define MSR_X2APIC_ID	       0x802
 #define MSR_X2APIC_ICR	       0x830
-#define MSR_XSS		       0xda0
 #define MSR_EFER	       0xc0000080
 #define MSR_STAR	       0xc0000081
 #define MSR_LSTAR	       0xc0000082
@@ -60,10 +59,19 @@
 #define FEATURE_CONTROL_LOCK	   BIT(0)
 #define FEATURE_CONTROL_VMX_NO_SMX BIT(2)
 
+#define MISC_ENABLE_NO_PEBS BIT(12)
+
 #define APIC_BASE_X2APIC BIT(10)
 #define APIC_BASE_ENABLE BIT(11)
 
+#define MSR_AMD_SYSCFG	     0xc0010010
+#define MSR_AMD_IORR_FIRST   0xc0010016 /* IORRBase and IORRMask 0 and 1, up to TOP_MEM */
+#define MSR_AMD_TOP_MEM	     0xc001001a
+#define MSR_AMD_TOP_MEM2     0xc001001d
 #define MSR_AMD_PATCH_LOADER 0xc0010020
+#define MSR_AMD_MMIO_CONFIG  0xc0010058 /* where PCI configuration space is in memory */
+#define MSR_AMD_SMM_BASE     0xc0010111
+#define MSR_AMD_SMM_MASK     0xc0010113
 #define MSR_VM_CR	     0xc0010114 /* up to MSR_SVM_LAST: IGNNE, SMM_CTL, VM_HSAVE_PA, SVM_KEY, SSP */
 #define MSR_VM_HSAVE_PA	     0xc0010117
 #define MSR_SVM_LAST	     0xc001011b

@@ -24,9 +24,6 @@
 
 /* Memory types (Intel SDM vol. 3A, 12.11, table 12-8; also EPT, 29.3.7) */
 #define MEMTYPE_UC 0
-#define MEMTYPE_WC 1
-#define MEMTYPE_WT 4
-#define MEMTYPE_WP 5
 #define MEMTYPE_WB 6
 
 #endif

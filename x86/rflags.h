@@ -16,7 +16,6 @@
 #define RFLAGS_NT    BIT(14)
 #define RFLAGS_RF    BIT(16)
 #define RFLAGS_VM    BIT(17)
-#define RFLAGS_VIF   BIT(19)
 
 #define RFLAGS_WRITABLE 0x3f7fd5ull /* all there are but bit 1 */
 

@@ -191,7 +191,7 @@ static void test_efer(void **state)
 static bool is_hidden(u32 msr)
 {
 	return (msr >= 0x480 && msr <= 0x493) || msr == 0x9b || (msr >= 0x560 && msr <= 0x571) ||
-	       (msr >= 0x580 && msr <= 0x587);
+	       (msr >= 0x580 && msr <= 0x587) || msr == 0x3f1;
 }
 
 static void test_hidden_msrs(void **state)
@@ -246,6 +246,36 @@ static void test_msrs(void **state)
 	assert_int_equal(rdmsr(MSR_BIOS_UPDT_TRIG), 0);
 	assert_int_equal(write_msr(MSR_X2APIC_ICR, 0x2000000c4500), EXIT_RETRY);
 	assert_int_equal(did.x2icr, 0x2000000c4500);
+}
+
+/* What AMD's processors have of the map of memory stays as it is; where it is not there, it is not.
+ */
+static void test_kept_msrs(void **state)
+{
+	static const u32 msrs[] = {0xc0010010, 0xc0010016, 0xc0010017, 0xc0010018,
+				   0xc0010019, 0xc001001a, 0xc001001d, 0xc0010058,
+				   0xc0010111, 0xc0010112, 0xc0010113};
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(msrs); i++) {
+		restart();
+		assert_int_equal(write_msr(msrs[i], 1), EXIT_INJECTED);
+		fake_msr(msrs[i], 0x1234, ~0ULL);
+		assert_int_equal(write_msr(msrs[i], 0x5678), EXIT_ADVANCE);
+		assert_int_equal(rdmsr(msrs[i]), 0x1234);
+		assert_int_equal(read_msr(msrs[i]), EXIT_ADVANCE);
+		assert_int_equal(v->gpr[GPR_RAX], 0x1234);
+	}
+}
+
+static void test_no_pebs(void **state)
+{
+	(void)state;
+	restart();
+	assert_int_equal(read_msr(MSR_MISC_ENABLE), EXIT_INJECTED);
+	fake_msr(MSR_MISC_ENABLE, 0x850089, ~0ULL);
+	assert_int_equal(read_msr(MSR_MISC_ENABLE), EXIT_ADVANCE);
+	assert_int_equal(v->gpr[GPR_RAX], 0x851089);
 }
 
 static void test_apic_base(void **state)
@@ -348,7 +378,7 @@ static void test_trapped_msrs(void **state)
 
 		for (u32 i = 0; i < MTRR_FIXED_COUNT; i++)
 			mtrr |= msr == fixed_msrs[i];
-		assert_int_equal(trapped_msr[0][msr], both);
+		assert_int_equal(trapped_msr[0][msr], both || msr == MSR_MISC_ENABLE);
 		assert_int_equal(trapped_msr[1][msr],
 				 both || mtrr || msr == MSR_APIC_BASE || msr == MSR_BIOS_UPDT_TRIG);
 	}
@@ -358,6 +388,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hidden_msrs),  cmocka_unit_test(test_efer),
+		cmocka_unit_test(test_kept_msrs),    cmocka_unit_test(test_no_pebs),
 		cmocka_unit_test(test_msrs),	     cmocka_unit_test(test_apic_base),
 		cmocka_unit_test(test_mtrr_writes),  cmocka_unit_test(test_mtrr_read),
 		cmocka_unit_test(test_trapped_msrs),

@@ -3,6 +3,7 @@
  * CPUID. Every leaf is printed without the bits in which a guest may rightly differ from the bare
  * machine, so that comparing two runs compares all leaves.
  */
+#include "testkernel/bits.h"
 #include "testkernel/exec.h"
 #include "testkernel/groups.h"
 #include "testkernel/lamina.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The bits of CR0 and CR4 do what they say, not only read back. */
+#include "testkernel/bits.h"
 #include "testkernel/exec.h"
 #include "testkernel/features.h"
 #include "testkernel/page.h"

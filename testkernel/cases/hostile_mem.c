@@ -12,14 +12,9 @@
 #define PATTERN 0x5a5a5a5a5a5a5a5aULL
 #define EDGE	64u /* bytes on each side of the boundary */
 
-struct target {
-	u64 base, size;
-	bool lamina;
-};
-
 static u8 stand_in[2 * PAGE_SIZE] __attribute__((aligned(4096)));
 
-static struct target find_target(void)
+struct target hostile_target(void)
 {
 	struct target t = {(uintptr_t)stand_in + PAGE_SIZE, PAGE_SIZE, false};
 
@@ -127,7 +122,7 @@ static void touch(void *arg)
 
 void hostile_memory(void)
 {
-	struct target t = find_target();
+	struct target t = hostile_target();
 	u64 before = 0, after = 1;
 
 	if (t.lamina)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* MTRRs and PAT: what is written is read back, what may not be written is #GP (Intel SDM vol.
  * 3A, 12.11 and 12.12). Everything is put back as it was. */
+#include "testkernel/bits.h"
 #include "testkernel/exec.h"
 #include "testkernel/quirks.h"
 #include "testkernel/smp.h"

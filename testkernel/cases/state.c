@@ -4,6 +4,7 @@
  * and other extended state, debug registers, performance counters; and memory types as page tables
  * give them (Intel SDM vol. 1, chapter 13; vol. 3A, 12.12; vol. 3B, 18 and 20).
  */
+#include "testkernel/bits.h"
 #include "testkernel/exec.h"
 #include "testkernel/groups.h"
 #include "testkernel/page.h"

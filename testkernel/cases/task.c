@@ -5,6 +5,7 @@
  * NMI and #MC, to 16-bit and virtual-8086 tasks, and with faults on the way (Intel SDM vol.
  * 3A, 8.2, 8.3).
  */
+#include "testkernel/bits.h"
 #include "testkernel/groups.h"
 #include "testkernel/lapic.h"
 #include "testkernel/quirks.h"

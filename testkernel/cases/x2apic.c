@@ -3,6 +3,7 @@
  * The same interrupts, NMIs, INITs and SIPIs once more with all CPUs in x2APIC mode, which no CPU
  * leaves again (Intel SDM vol. 3A, 11.12).
  */
+#include "testkernel/bits.h"
 #include "testkernel/exec.h"
 #include "testkernel/groups.h"
 #include "testkernel/lapic.h"

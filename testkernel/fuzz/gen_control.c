@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Control, debug and model-specific registers, CPUID, ports, caches, extended state. */
+#include "testkernel/bits.h"
 #include "testkernel/fuzz/gen.h"
 #include "testkernel/acpi.h"
 #include "testkernel/cpu.h"
