@@ -18,11 +18,12 @@ usage() {
 	EOT
 }
 
-[ "${1:-}" = kernel ] || {
-	usage
-	case ${1:-} in --help) exit 0 ;; *) exit 1 ;; esac
-}
-shift
+case ${1:-} in
+kernel) shift ;;
+--help) usage && exit 0 ;;
+'') die 'fuzz what? There is: lamina fuzz kernel' ;;
+*) die "fuzz: there is no '$1' to fuzz; see lamina fuzz --help" ;;
+esac
 platform=bochs-intel cpus=2 hours=1 seed='' count=20000
 while [ $# -gt 0 ]; do
 	case $1 in

@@ -60,6 +60,7 @@ ok 'run while another runs' refuses 'another machine runs' run --batch
 exec 8>&-
 ok 'test without such a test' refuses banana test banana
 ok 'test mutants without such a mutant' refuses banana test mutants banana
+ok 'fuzz without what' refuses 'fuzz what' fuzz
 ok 'fuzz without such a platform' refuses banana fuzz kernel --platform banana
 ok 'bench without such a figure' refuses banana bench banana
 ok 'bench --platform banana' refuses banana bench --platform banana
