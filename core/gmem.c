@@ -23,8 +23,8 @@ static bool is_memory(u64 gpa, u64 n)
 /* A hypapp keeps the guest out altogether, so nothing that Lamina does for it may go there. */
 static bool is_closed(u64 gpa, u64 n)
 {
-	return slat_refused_in(align_down(gpa, PAGE_SIZE)) == RWX ||
-	       slat_refused_in(align_down(gpa + n - 1, PAGE_SIZE)) == RWX;
+	return slat_closes && (slat_refused_in(align_down(gpa, PAGE_SIZE)) == RWX ||
+			       slat_refused_in(align_down(gpa + n - 1, PAGE_SIZE)) == RWX);
 }
 
 bool gmem_read_phys(u64 gpa, void *out, size_t n)

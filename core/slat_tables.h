@@ -71,6 +71,7 @@ bool slat_sync_page(u64 gpa);
 
 /* rights.c: SLAT_* that hypapps refuse of this page; do they refuse the same of all pages there? */
 u32 slat_refused_in(u64 page);
+extern bool slat_closes; /* of some page all were refused, at some time */
 bool slat_refused_alike(u64 base, u64 size);
 
 #endif

@@ -103,6 +103,8 @@ static bool map_alike(u64 base, u64 size)
 	return true;
 }
 
+bool slat_closes;
+
 u32 slat_refused_in(u64 page)
 {
 	u32 access = state_refuses[slat_map_get(page)];
@@ -142,6 +144,7 @@ bool slat_refuse(u64 page, u32 access, bool on)
 
 	if (!in_reach(page) || overlaps(page, 1, slat.hidden_base, slat.hidden_size))
 		return false;
+	slat_closes |= on && (access & SLAT_READ);
 	lock();
 	i = refusal_of(page);
 	if (i < SLAT_REFUSED_MAX) {

@@ -35,6 +35,7 @@ void *phys_ptr(u64 pa)
 
 static u32 refused_rights; /* of the page at 3000h, by a hypapp */
 
+bool slat_closes = true;
 u32 slat_refused_in(u64 page)
 {
 	return page == 0x3000 ? refused_rights : 0;
