@@ -92,7 +92,7 @@ if uses host; then
 		libcmocka-dev=/usr/include/cmocka.h libcapstone-dev=/usr/include/capstone/capstone.h \
 		libunicorn-dev=/usr/include/unicorn/unicorn.h
 fi
-if uses linux gdb holes bios alive picture probe probed verdict wiped dma refusal reset bare same fuzz kernel hostile iso installed panic guestos; then
+if uses linux gdb holes bios alive picture probe probed verdict wiped dma refusal reset bare same script fuzz kernel hostile iso installed panic guestos; then
 	build_lamina
 	need_emulator
 	need 'test with another firmware' seabios=/usr/share/seabios/bios.bin
@@ -111,7 +111,7 @@ if uses guestos; then
 	# shellcheck disable=SC2086 # a list of names
 	get_guests $guests
 fi
-if uses same fuzz kernel verdict probed dma; then
+if uses same script fuzz kernel verdict probed dma; then
 	run_make testkernel
 fi
 if uses verdict probed wiped; then
@@ -119,7 +119,7 @@ if uses verdict probed wiped; then
 fi
 
 # once, before they run side by side
-case "$names " in *' lab-'*) run_make lab testkernel build/console ;; esac
+case "$names " in *' lab-'*) run_make lab ;; esac
 
 # shellcheck disable=SC2086 # a list of names
 stage "$(echo $names | wc -w) tests, $(nproc) at a time"

@@ -27,18 +27,20 @@ records_in() {
 	sed -n 's/^trace: \([0-9]*\) records.*/\1/p' "$work/said"
 }
 
-# When the guest has switched the machine off, which now only stands: a picture of its memory, and the end
+# When the guest has switched the machine off, which now only stands: a picture of its memory, and the end. To open a
+# pipe both ways waits for nobody, so this ends also where the emulator never starts.
 take_picture() {
+	exec 3<>"$1/mon.in" 4<>"$1/mon.out"
 	for _ in $(seq 600); do
 		! grep -q 'lamina: exits total' "$1/serial.raw" 2>/dev/null || break
 		sleep 0.1
 	done
 	for _ in $(seq 300); do # the trace comes behind that
-		echo 'info status' >"$1/mon.in"
-		! timeout 0.1 cat "$1/mon.out" | grep -q 'paused (shutdown)' || break
+		echo 'info status' >&3
+		! timeout 0.1 cat <&4 | grep -q 'paused (shutdown)' || break
 	done
-	echo "pmemsave 0 $((memory << 20)) memory.bin" >"$1/mon.in"
-	echo quit >"$1/mon.in"
+	echo "pmemsave 0 $((memory << 20)) memory.bin" >&3
+	echo quit >&3
 }
 
 # --- AMD-V in QEMU: power-off, and a picture of memory

@@ -117,8 +117,9 @@ static void program(const struct plot *p)
 				(double)p->count[l][i] * 1e6 / (double)p->width);
 		fputs("EOD\n", p->f);
 	}
-	fprintf(p->f, "set title 'exits of Lamina'\nset xlabel '%s'\nset ylabel 'per %s'\n", unit,
-		unit);
+	fprintf(p->f,
+		"set title 'exits of Lamina'\nset key outside center bottom\nset xlabel '%s'\nset ylabel 'per %s'\n",
+		unit, unit);
 	for (u32 l = 0; l < LINES; l++) {
 		if (!total(p, l))
 			continue;
