@@ -204,7 +204,10 @@ static void test_sysret(void **state)
 	assert_int_equal(reg[REG_SEG(SEG_CS, SEG_AR)], 0xc0fb);
 	assert_int_equal(logged, 0);
 	assert_int_equal(injected, 0);
+	vcpu.gpr[GPR_RCX] = USER_RIP;
 	assert_int_equal(ud("\x48\x0f\x07", USER_RIP, KERNEL_CR3), EXIT_INJECTED); /* CPL 3 */
+	assert_int_equal(vector, VECTOR_GP);
+	vector = 0;
 	reg[REG_SEG(SEG_SS, SEG_AR)] = 0xc093;
 	vcpu.gpr[GPR_RCX] = 0x800000000000;
 	assert_int_equal(ud("\x48\x0f\x07", ENTRY, KERNEL_CR3), EXIT_INJECTED);
