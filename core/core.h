@@ -23,8 +23,9 @@ struct machine {
 	u64 low_base, low_size;	  /* taken below 1 MiB, bytes */
 	u64 ram_top;		  /* end of RAM, bytes */
 	u32 phys_bits;
-	bool sipi_icr; /* CPUs are started by trapping the ICR, not by INIT and SIPI exits */
-	u64 start_tsc; /* TSC when the guest started */
+	bool sipi_icr;	     /* CPUs are started by trapping the ICR, not by INIT and SIPI exits */
+	u64 start_tsc;	     /* TSC when the guest started */
+	_Atomic u32 reports; /* at the guest's power-off */
 	_Atomic u64 protected; /* first touches of pages of ours, writes to the low page */
 };
 

@@ -135,7 +135,7 @@ enum exit_answer exit_wrmsr(struct vcpu *v, const struct exit *x)
 
 	(void)x;
 	trace_values(v, TRACE_WHAT(TRACE_EXIT, EXIT_WRMSR, 2), (const u64[]){msr, value});
-	if (IS_IN(absent, msr) || msr == MSR_FEATURE_CONTROL || msr == MSR_VM_CR)
+	if (IS_IN(absent, msr) || msr == MSR_VM_CR)
 		return inject_gp(v);
 	if (msr == MSR_EFER)
 		return write_efer(v, value);
@@ -166,7 +166,8 @@ void msr_trap_init(void)
 			for (u32 m = kept[i].first; m <= kept[i].last; m++)
 				backend->trap_msr(m, false, true);
 	} else {
-		backend->trap_msr(MSR_FEATURE_CONTROL, true, true);
+		/* locked since we switched VT-x on: a write is #GP by itself */
+		backend->trap_msr(MSR_FEATURE_CONTROL, true, false);
 		backend->trap_msr(MSR_MISC_ENABLE, true, false);
 		backend->trap_msr(MSR_BIOS_UPDT_TRIG, false, true);
 	}

@@ -19,6 +19,7 @@
 
 #define PM1_SLP_EN	  BIT(5) /* of its second byte */
 #define PM1_SLP_TYP(byte) ((byte) >> 2 & 7)
+#define REPORTS		  4u /* of a guest that stays on */
 
 static u32 port_in(u16 port, u32 size)
 {
@@ -39,6 +40,8 @@ static void port_out(u16 port, u32 size, u32 value)
 
 static void report(void)
 {
+	if (atomic_fetch_add(&machine.reports, 1) >= REPORTS)
+		return;
 	say("power-off at tick %" FMT64 "u, guest started at tick %" FMT64 "u", rdtsc(),
 	    machine.start_tsc);
 	say("memory used: %u KiB of %u KiB", (u32)(page_used() / 1024),
@@ -62,7 +65,7 @@ enum exit_answer exit_port(struct vcpu *v, const struct exit *x)
 	u32 size = x->port.size;
 	u64 mask = size == 4 ? 0xffffffff : BIT(8 * size) - 1;
 	u64 rax = v->gpr[GPR_RAX];
-	bool off, suspend, stopped = false;
+	bool suspend, stopped = false;
 	u8 slp;
 
 	/* string I/O to a power-management port: no system does it; let it run unseen from now on
@@ -81,10 +84,10 @@ enum exit_answer exit_port(struct vcpu *v, const struct exit *x)
 	}
 	slp = slp_en(x, (u32)(rax & mask));
 	suspend = slp && suspend_prepare(v, PM1_SLP_TYP(slp));
-	off = slp && !suspend;
-	if (off)
+	if (slp && !suspend)
 		report();
-	if (off || guard_sees_reset(x, (u32)rax))
+	/* a suspend too: the memory stays, and the guest has its ways to wake without us */
+	if (slp || guard_sees_reset(x, (u32)rax))
 		stopped = hypapps_wipe(v);
 	port_out(x->port.port, size, (u32)rax);
 	if (suspend)

@@ -50,8 +50,8 @@ struct hypapp {
 	void (*on_timer)(struct vcpu *v);
 	/* Guest power-off: the last chance to say something. */
 	void (*report)(emit_fn emit);
-	/* Power-off, a panic, or a reset that Lamina sees (reset_guard) comes next, a suspend does
-	 * not count: zero what is secret. The other CPUs stand still or have been stopped, perhaps
+	/* Power-off, a suspend, a panic, or a reset that Lamina sees (reset_guard) comes next: zero
+	 * what is secret. The other CPUs stand still or have been stopped, perhaps
 	 * while they wait in a hook: take no lock. The caches are written back behind it. The guest
 	 * may live on, and this be called again, where the platform does not do what was asked. */
 	void (*wipe)(void);

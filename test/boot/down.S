@@ -8,6 +8,9 @@
 #define RESET_CONTROL	0xcf9
 #define PM1A_CONTROL	0x604 /* QEMU's i440FX */
 #define SLP_EN		0x2000
+#define SLP_TYP_S3	0x400 /* there too */
+#define FACS_ABOVE	0x3c00000 /* of 64 MiB */
+#define FACS_VECTOR	12
 #define APIC_ICR	0xfee00300
 #define INIT		0x4500
 #define COM1		0x3f8
@@ -51,13 +54,19 @@ said:	mov	AT(way), %al
 	je	string
 	cmp	$'p', %al
 	je	power
-	lgdtl	AT(gdtr)		/* INIT to the CPU that boots */
+	lgdtl	AT(gdtr)		/* 4 GiB of data in real mode */
 	mov	%cr0, %eax
 	or	$1, %eax
 	mov	%eax, %cr0
-	mov	$8, %ax
+	mov	$8, %bx
+	mov	%bx, %ds
+	xor	$1, %al
+	mov	%eax, %cr0
+	xor	%ax, %ax
 	mov	%ax, %ds
-	mov	$APIC_ICR, %ebx
+	cmpb	$'z', AT(way)
+	je	sleep
+	mov	$APIC_ICR, %ebx		/* INIT to the CPU that boots */
 	movl	$0, 0x10(%ebx)
 	movl	$INIT, (%ebx)
 	jmp	stop
@@ -90,6 +99,15 @@ string:
 	mov	$AT(six), %si
 	mov	$RESET_CONTROL, %dx
 	outsb
+	jmp	stop
+sleep:	mov	$FACS_ABOVE, %ebx
+1:	add	$64, %ebx
+	cmpl	$0x53434146, (%ebx)	/* FACS */
+	jne	1b
+	movl	$LOADED_AT, FACS_VECTOR(%ebx)
+	mov	$PM1A_CONTROL, %dx
+	mov	$(SLP_EN | SLP_TYP_S3), %ax
+	out	%ax, %dx
 	jmp	stop
 power:
 	mov	$PM1A_CONTROL, %dx

@@ -498,7 +498,7 @@ memory_when_down() {
 			while IFS= read -r answer <&4; do
 				case $answer in *'VM status'*) break ;; esac
 			done
-			case $answer in *'paused (shutdown)'*) break ;; esac
+			case $answer in *'paused (shutdown)'* | *'paused (suspended)'*) break ;; esac
 			sleep 0.1
 		done
 		printf 'pmemsave 0 %s memory.bin\nquit\n' $((memory * 1048576)) >&3

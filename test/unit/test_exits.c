@@ -224,11 +224,11 @@ static void test_msrs(void **state)
 	assert_int_equal(write_msr(0xc0011234, 0), EXIT_INJECTED);
 	assert_int_equal(rdmsr(0xc0011234), 0x1122334455667799);
 	/* locked, and without VMX */
-	fake_msr(MSR_FEATURE_CONTROL, 5, ~0ULL);
+	fake_msr(MSR_FEATURE_CONTROL, 5, 0);
 	assert_int_equal(read_msr(MSR_FEATURE_CONTROL), EXIT_ADVANCE);
 	assert_int_equal(v->gpr[GPR_RAX], 1);
 	assert_int_equal(v->gpr[GPR_RDX], 0);
-	assert_int_equal(write_msr(MSR_FEATURE_CONTROL, 5), EXIT_INJECTED);
+	assert_int_equal(write_msr(MSR_FEATURE_CONTROL, 4), EXIT_INJECTED);
 	assert_int_equal(read_msr(MSR_VM_CR), EXIT_INJECTED);
 	/* AMD-V as if the firmware had locked it off */
 	fake_msr(MSR_VM_CR, 0, ~0ULL);
@@ -373,12 +373,12 @@ static void test_trapped_msrs(void **state)
 	memset(trapped_msr, 0, sizeof(trapped_msr));
 	msr_trap_init();
 	for (u32 msr = 0; msr < 0x2000; msr++) {
-		bool both = is_hidden(msr) || msr == MSR_FEATURE_CONTROL;
+		bool both = is_hidden(msr), locked = msr == MSR_FEATURE_CONTROL;
 		bool mtrr = msr == 0x2ff || (msr >= 0x200 && msr < 0x220);
 
 		for (u32 i = 0; i < MTRR_FIXED_COUNT; i++)
 			mtrr |= msr == fixed_msrs[i];
-		assert_int_equal(trapped_msr[0][msr], both || msr == MSR_MISC_ENABLE);
+		assert_int_equal(trapped_msr[0][msr], both || locked || msr == MSR_MISC_ENABLE);
 		assert_int_equal(trapped_msr[1][msr],
 				 both || mtrr || msr == MSR_APIC_BASE || msr == MSR_BIOS_UPDT_TRIG);
 	}

@@ -143,10 +143,10 @@ void group_attack(void)
 	u64 seed = attack_seed(), before = 0, after = 1;
 
 	find();
-	on_each_cpu(seek_everywhere, NULL);
-	tap("what Lamina saves of a guest's registers is nowhere in memory");
 	first_sight();
 	tap("memory of Lamina that nobody has touched is FFh in each page, and each touch is counted");
+	on_each_cpu(seek_everywhere, NULL);
+	tap("what Lamina saves of a guest's registers is nowhere in memory");
 	attack_fill();
 	if (attack.t.lamina)
 		check(lamina_info(HC_INFO_PROTECTED, &before), "no HC_INFO_PROTECTED");
