@@ -5,9 +5,11 @@
  * so that there is an end.
  */
 #include "testkernel/fuzz/gen.h"
+#include "testkernel/quirks.h"
 
 #define RAW_BYTES 16
 #define NOP	  0x90
+#define LOCK	  0xf0
 #define NOP_0F	  0x1f /* behind 0Fh */
 
 static bool in(const u8 *list, u32 n, u8 byte)
@@ -34,6 +36,8 @@ static const u8 no_user_0f[] = {0x01, 0x31, 0x33, 0xa2, 0xc7};
 
 static bool refused(const struct gen *g, u8 before, u8 byte)
 {
+	if (byte == LOCK && quirk_here(TCG_LOCK_ABORTS))
+		return true;
 	if (g->mode->cpl == 3)
 		return before == 0x0f && IS_IN(no_user_0f, byte);
 	if (g->c->run.mode == BOX_REAL_MODE && IS_IN(no_real, byte))

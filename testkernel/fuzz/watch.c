@@ -61,6 +61,8 @@ void watch_init(void)
 
 void watch_restart(void)
 {
+	if (!this_cpu()->x2apic)
+		lapic_write(APIC_ID, this_cpu()->apic_id << 24);
 	lapic_enable(this_cpu()->index);
 	lapic_write(APIC_LINT0, MASKED);
 	lapic_write(APIC_LINT1, MASKED);
