@@ -17,11 +17,12 @@ $(GUEST_BIN): $(GUEST)/%: tools/%.c include/hv/hypercall.h include/hv/exit_kinds
 
 # the code of its vault calls nothing that is not in it
 $(GUEST)/laminactl: WARN += -fno-stack-protector -fno-tree-loop-distribute-patterns
-$(GUEST)/laminactl: tools/laminactl_vault.c tools/lamina_vault.c tools/laminactl.h tools/lamina_vault.h
+$(GUEST)/laminactl: tools/laminactl_vault.c tools/laminactl_trace.c tools/lamina_vault.c tools/laminactl.h tools/lamina_vault.h \
+	include/hv/trace.h
 $(GUEST)/laminactl $(GUEST)/lamina-stats $(GUEST)/lamina-cr $(GUEST)/lamina-try: tools/lamina_dev.c tools/lamina_dev.h
 
 # Kbuild writes beside the sources, so it works on a copy.
-$(GUEST)/lamina.ko: guest/kmod/lamina.c guest/kmod/lamina_ioctl.h guest/kmod/Kbuild
+$(GUEST)/lamina.ko: guest/kmod/lamina.c guest/kmod/lamina_ioctl.h guest/kmod/Kbuild include/hv/hypercall.h
 	@mkdir -p $(GUEST)/kmod
 	cp $^ $(GUEST)/kmod/
 	$(MAKE) -s -C $(LINUX)/headers M=$(abspath $(GUEST)/kmod) modules >$(GUEST)/kmod/log 2>&1 || \

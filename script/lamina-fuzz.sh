@@ -47,7 +47,7 @@ off='' options=sipi=hold
 case $platform in
 bochs-intel) model=corei7_skylake_x bare=$model ;;
 bochs-amd) model=ryzen bare=$model ;;
-qemu) model=qemu:EPYC bare=qemu:EPYC,-svm off=off=acpi options=cpuid=native ;;
+qemu) model=qemu:EPYC bare=qemu:EPYC,-svm off=off=acpi options=cpuid=native icount=1 ;; # or no two runs are equal
 *) die "--platform is bochs-intel, bochs-amd or qemu, not '$platform'" ;;
 esac
 memory=128 rom='' hd='' cd='' ignore_bad_msrs=0

@@ -99,6 +99,7 @@ if uses linux gdb holes bios alive picture probe probed verdict wiped dma refusa
 	run_make build/console build/test/alive.img build/test/triple.img build/test/reset.img build/test/down.img build/test/picture.img build/test/ntldr build/test/mach
 fi
 if uses linux gdb holes bios bare hostile; then
+	run_make build/lamina-trace
 	build_guest
 	cp "$linux/vmlinuz" "$build/guest/vmlinuz"
 fi

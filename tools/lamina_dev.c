@@ -40,35 +40,37 @@ void dev_pin(int cpu)
 		dev_die("cannot run on a CPU", strerror(errno));
 }
 
-int dev_call(struct lamina_call *c)
+/* 0: the answer is the errno `no`. */
+static int ask(unsigned long how, const void *what, int no)
 {
-	if (!ioctl(device, LAMINA_CALL, c))
+	if (!ioctl(device, how, what))
 		return 1;
-	if (errno != EOPNOTSUPP)
+	if (errno != no)
 		dev_die("/dev/lamina", strerror(errno));
 	return 0;
 }
 
-static int try(unsigned long how, const void *what)
+int dev_call(struct lamina_call *c)
 {
-	if (!ioctl(device, how, what))
-		return 1;
-	if (errno != EPERM)
-		dev_die("/dev/lamina", strerror(errno));
-	return 0;
+	return ask(LAMINA_CALL, c, EOPNOTSUPP);
+}
+
+int dev_trace(struct lamina_trace *t)
+{
+	return ask(LAMINA_TRACE, t, ERANGE);
 }
 
 int dev_touch(struct lamina_touch *t)
 {
-	return try(LAMINA_TOUCH, t);
+	return ask(LAMINA_TOUCH, t, EPERM);
 }
 
 int dev_try(const struct lamina_try *t)
 {
-	return try(LAMINA_TRY, t);
+	return ask(LAMINA_TRY, t, EPERM);
 }
 
 int dev_try_memory(unsigned long how)
 {
-	return try(how, NULL);
+	return ask(how, NULL, EPERM);
 }

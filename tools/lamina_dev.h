@@ -23,6 +23,9 @@ void dev_pin(int cpu);
 /* One hypercall on the CPU we run on. 0: the machine says #UD, so there is no such call here. */
 int dev_call(struct lamina_call *c);
 
+/* 0: no such CPU of Lamina's, or it keeps no trace. */
+int dev_trace(struct lamina_trace *t);
+
 /* What only an attacker wants, on the CPU we run on. 0: it was #GP. */
 int dev_try(const struct lamina_try *t);
 

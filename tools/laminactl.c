@@ -15,6 +15,7 @@ static void usage(FILE *to)
 	fprintf(to,
 		"usage: laminactl hypapps     which hypapps run\n"
 		"       laminactl verdict     how many accesses to CR0 and CR4 were whose fault\n"
+		"       laminactl trace       the trace of all CPUs, for lamina trace show\n"
 		"       laminactl vault       keep a secret from the kernel, and say how it went\n"
 		"       laminactl stats|cr|try [ARGUMENT]...   lamina-stats, lamina-cr, lamina-try\n"
 		"Run as root; needs /dev/lamina (insmod lamina.ko).\n");
@@ -69,7 +70,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (strcmp(what, "hypapps") && strcmp(what, "verdict") && strcmp(what, "vault") &&
-	    strcmp(what, "stats") && strcmp(what, "cr") && strcmp(what, "try")) {
+	    strcmp(what, "trace") && strcmp(what, "stats") && strcmp(what, "cr") &&
+	    strcmp(what, "try")) {
 		usage(stderr);
 		return 1;
 	}
@@ -80,5 +82,7 @@ int main(int argc, char **argv)
 		return hypapps();
 	if (!strcmp(what, "verdict"))
 		return verdicts();
+	if (!strcmp(what, "trace"))
+		return ctl_trace();
 	return strcmp(what, "vault") ? run_other(argv + 1) : ctl_vault(&online);
 }

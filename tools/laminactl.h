@@ -7,4 +7,8 @@
 /* The command `vault`: a demonstration that checks itself. Exit code. */
 int ctl_vault(const cpu_set_t *online);
 
+/* The command `trace`: what the rings of all CPUs hold, in text, as Lamina writes it at power-off
+ * (doc/trace-format.md). Exit code. */
+int ctl_trace(void);
+
 #endif

@@ -18,9 +18,14 @@
 #include <asm/processor.h>
 
 #include "lamina_ioctl.h"
+#include "hypercall.h"
+
+struct regs {
+	unsigned long ax, bx, cx, dx, si;
+};
 
 /* VMCALL or VMMCALL, by vendor. 0, or -EOPNOTSUPP when it is #UD. */
-static int hypercall(struct lamina_call *c)
+static int hypercall(struct regs *r)
 {
 	int err = 0;
 
@@ -29,8 +34,8 @@ static int hypercall(struct lamina_call *c)
 			     "	jmp 3f\n"
 			     "2: mov %[nope], %[err]\n"
 			     "3:\n" _ASM_EXTABLE(1b, 2b)
-			     : [err] "+r"(err), "+a"(c->eax), "+b"(c->ebx), "+c"(c->ecx),
-			       "+d"(c->edx)
+			     : [err] "+r"(err), "+a"(r->ax), "+b"(r->bx), "+c"(r->cx), "+d"(r->dx),
+			       "+S"(r->si)
 			     : [nope] "i"(-EOPNOTSUPP)
 			     : "memory", "cc");
 	else
@@ -38,8 +43,8 @@ static int hypercall(struct lamina_call *c)
 			     "	jmp 3f\n"
 			     "2: mov %[nope], %[err]\n"
 			     "3:\n" _ASM_EXTABLE(1b, 2b)
-			     : [err] "+r"(err), "+a"(c->eax), "+b"(c->ebx), "+c"(c->ecx),
-			       "+d"(c->edx)
+			     : [err] "+r"(err), "+a"(r->ax), "+b"(r->bx), "+c"(r->cx), "+d"(r->dx),
+			       "+S"(r->si)
 			     : [nope] "i"(-EOPNOTSUPP)
 			     : "memory", "cc");
 	return err;
@@ -248,11 +253,56 @@ static long lamina_touch(void __user *arg)
 	return copy_to_user(arg, &t, sizeof(t)) ? -EFAULT : 0;
 }
 
-static long lamina_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+static long lamina_call(void __user *arg)
 {
 	struct lamina_call c;
+	struct regs r;
 	int err;
 
+	if (copy_from_user(&c, arg, sizeof(c)))
+		return -EFAULT;
+	r = (struct regs){c.eax, c.ebx, c.ecx, c.edx, 0};
+	c.cpu = get_cpu();
+	err = hypercall(&r);
+	put_cpu();
+	if (err)
+		return err;
+	c.eax = r.ax;
+	c.ebx = r.bx;
+	c.ecx = r.cx;
+	c.edx = r.dx;
+	return copy_to_user(arg, &c, sizeof(c)) ? -EFAULT : 0;
+}
+
+/* To a page of the kernel's, which is there when Lamina writes to it. */
+static long lamina_trace(void __user *arg)
+{
+	struct lamina_trace t;
+	struct regs r;
+	void *page;
+	long err;
+
+	BUILD_BUG_ON(LAMINA_TRACE_BYTES != PAGE_SIZE);
+	if (copy_from_user(&t, arg, sizeof(t)))
+		return -EFAULT;
+	page = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!page)
+		return -ENOMEM;
+	r = (struct regs){HC_TRACE, t.cpu, t.at, (unsigned long)page, LAMINA_TRACE_BYTES / 64 - 1};
+	err = hypercall(&r);
+	if (!err && r.ax)
+		err = -ERANGE;
+	t.count = r.bx;
+	t.at = r.cx;
+	if (!err && (copy_to_user((void __user *)(unsigned long)t.to, page, PAGE_SIZE) ||
+		     copy_to_user(arg, &t, sizeof(t))))
+		err = -EFAULT;
+	free_page((unsigned long)page);
+	return err;
+}
+
+static long lamina_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if (cmd == LAMINA_TRY)
@@ -263,16 +313,9 @@ static long lamina_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return try_data();
 	if (cmd == LAMINA_TOUCH)
 		return lamina_touch((void __user *)arg);
-	if (cmd != LAMINA_CALL)
-		return -ENOTTY;
-	if (copy_from_user(&c, (void __user *)arg, sizeof(c)))
-		return -EFAULT;
-	c.cpu = get_cpu();
-	err = hypercall(&c);
-	put_cpu();
-	if (!err && copy_to_user((void __user *)arg, &c, sizeof(c)))
-		return -EFAULT;
-	return err;
+	if (cmd == LAMINA_TRACE)
+		return lamina_trace((void __user *)arg);
+	return cmd == LAMINA_CALL ? lamina_call((void __user *)arg) : -ENOTTY;
 }
 
 static const struct file_operations lamina_fops = {

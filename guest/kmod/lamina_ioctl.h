@@ -13,6 +13,20 @@ struct lamina_call {
 /* 0, or -1 with errno EOPNOTSUPP where the instruction is #UD: no hypervisor, or no such call */
 #define LAMINA_CALL _IOWR('L', 1, struct lamina_call)
 
+/* One HC_TRACE: the trace of the CPU that is Lamina's number `cpu`, from position `at` on, to
+ * `to`, where there is room for LAMINA_TRACE_BYTES. */
+struct lamina_trace {
+	unsigned int cpu;
+	unsigned int at;    /* out: the position to go on with */
+	unsigned int count; /* out: records behind the header */
+	unsigned int reserved;
+	unsigned long long to;
+};
+#define LAMINA_TRACE_BYTES 4096u
+
+/* 0; -1 with errno ERANGE: no such CPU, or no trace; EOPNOTSUPP as above */
+#define LAMINA_TRACE _IOWR('L', 6, struct lamina_trace)
+
 /* What only an attacker wants of a kernel: clear a bit of CR0 or CR4 (where 0 or 4), or change an
  * MSR (another number), and set it as it was before anything else runs on that CPU. */
 struct lamina_try {

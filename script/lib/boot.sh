@@ -149,7 +149,7 @@ gdb_line() {
 
 # qemu_command: the same for QEMU, with its own emulation (TCG) or KVM: a command. $CONSOLE_PORT is for the shell that runs
 # it. A socket per CPU, as systems that read the MP tables find no other. The variable qemu_words: more of QEMU's
-# options; icount, if set, makes its clock count instructions, 4 ns each, for one CPU.
+# options; icount, if set, makes its clock count instructions, 4 ns each, and one thread do all: runs repeat.
 qemu_command() {
 	# shellcheck disable=SC2016
 	case $model in kvm:*) accel=kvm ;; *) accel=tcg ;; esac

@@ -95,6 +95,14 @@ ok 'a plot' sh -c "'$top/lamina' trace plot --png '$work/plot.png' '$work/serial
 ok 'is a picture' sh -c "head -c 4 '$work/plot.png' | grep -q PNG"
 ok 'a plot for the terminal' sh -c "'$top/lamina' trace plot '$work/serial' | grep -q HYPERCALL"
 
+# each line that our list has is Linux's own
+calls_are_linux() {
+	echo '#include <asm/unistd_64.h>' | gcc -E -dM - |
+		sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$/SYSCALL(\2, "\1")/p' >"$work/calls"
+	[ "$(grep -cxFf "$work/calls" "$top/tools/trace/syscalls.def")" -eq "$(grep -c '^SYSCALL' "$top/tools/trace/syscalls.def")" ]
+}
+ok 'the names of system calls are those of Linux' calls_are_linux
+
 # --- what is damaged or cut off
 ok 'a line is damaged' sh -c "sed '/trace 314543/!s/\(lamina: trace ................ ......\)./\1x/;60q' '$work/serial' >'$work/damaged'"
 ok 'the rest is there, and it says so' tell 3 show "$work/damaged" -

@@ -25,6 +25,7 @@
 #define COUNT	  2000u
 #define BATCH	  1000u
 #define LONG_RUNS 3u	   /* of one case, ended by the timer: it has no end */
+#define RUNS	  100u	   /* of one case, ended by an interrupt that it lets in each time */
 #define LONG	  4000000u /* TSC ticks; much less than between two of the timer's */
 #define STAR	  ((u64)(BS_UCODE32) << 48 | (u64)BS_CODE64 << 32)
 #define MSR_STAR  0xc0000081
@@ -95,11 +96,11 @@ static bool run_case(struct fuzz_case *c, struct box_result *r, struct outcome *
 {
 	u64 old[FUZZ_MSRS];
 	bool there[FUZZ_MSRS], ended = false;
-	u32 long_runs = 0;
+	u32 long_runs = 0, runs = 0;
 
 	for (u32 i = 0; i < c->msrs; i++)
 		there[i] = try_rdmsr(c->msr[i], &old[i]);
-	while (!ended && long_runs < LONG_RUNS) {
+	while (!ended && long_runs < LONG_RUNS && runs++ < RUNS) {
 		u64 start = rdtsc();
 
 		box_run(&c->run, r);

@@ -21,6 +21,18 @@ static const char *cr_name(const struct trace_item *i)
 	return name[i->sub & TRACE_CR_ACCESS];
 }
 
+/* As Linux numbers them for 64-bit programs; NULL: it has no such call. */
+static const char *syscall_name(u64 number)
+{
+	static const char *const name[] = {
+#define SYSCALL(number, name) [number] = name,
+#include "tools/trace/syscalls.def"
+#undef SYSCALL
+	};
+
+	return number < ARRAY_SIZE(name) ? name[number] : NULL;
+}
+
 const char *trace_name(const struct trace_item *i)
 {
 	static const char *const start[] = {"INIT sent", "SIPI sent", "INIT", "SIPI"};
@@ -35,7 +47,10 @@ const char *trace_name(const struct trace_item *i)
 	case TRACE_VERDICT: return i->sub < ARRAY_SIZE(verdict) ? verdict[i->sub] : "verdict";
 	case TRACE_START: return i->sub < ARRAY_SIZE(start) ? start[i->sub] : "start";
 	case TRACE_NMI: return "NMI to the guest";
-	case TRACE_HYPAPP: return i->sub < ARRAY_SIZE(hypapp) ? hypapp[i->sub] : "hypapp";
+	case TRACE_HYPAPP:
+		if (i->sub == TRACE_SYSCALLS && syscall_name(i->r.value[0]))
+			return syscall_name(i->r.value[0]);
+		return i->sub < ARRAY_SIZE(hypapp) ? hypapp[i->sub] : "hypapp";
 	default: return "?";
 	}
 }
@@ -66,6 +81,10 @@ const char *trace_value_name(const struct trace_item *i, u32 v)
 		[TRACE_EXIT_HYPERCALL] = {"eax"},
 	};
 
+	static const char *const syscall[TRACE_VALUES] = {"number", "rdi", "rsi", "rdx"};
+
+	if (i->kind == TRACE_HYPAPP && i->sub == TRACE_SYSCALLS)
+		return v < TRACE_VALUES ? syscall[v] : NULL;
 	if (i->kind == TRACE_EXIT)
 		return i->sub < TRACE_EXITS && v < 2 ? exit[i->sub][v] : NULL;
 	return i->kind < TRACE_KINDS && v < TRACE_VALUES ? name[i->kind][v] : NULL;

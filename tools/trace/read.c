@@ -80,12 +80,14 @@ static void block_end(struct trace_reader *t)
 	t->held_count = 0;
 }
 
-/* In text come the records that there are, but for the oldest of a full ring. */
+/* Of a whole ring in text come the records that there are, but for the oldest if it is full. */
 static u32 due(const struct trace_header *h, bool text)
 {
 	u64 written = h->next / TRACE_RECORD_SIZE;
 
-	return !text ? h->count : written < h->capacity ? (u32)written : h->capacity - 1;
+	if (!text || h->count < h->capacity)
+		return h->count;
+	return written < h->capacity ? (u32)written : h->capacity - 1;
 }
 
 static void block_begin(struct trace_reader *t, const u8 *raw, bool text)
