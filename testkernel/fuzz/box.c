@@ -10,7 +10,8 @@
 #include "x86/msr.h"
 
 #define LOW_ARENA(cpu)	  (0x10000 + (cpu)*2 * ARENA_SIZE)
-#define LOW_ARENAS	  3u /* each is followed by the code segment of real mode */
+#define LOW_ARENAS	  3u   /* each is followed by the code segment of real mode */
+#define OPERAND_MAX	  512u /* QEMU lets one that begins in the arena end behind it */
 #define INT3		  0xcc
 #define IMAGE_END	  MiB(8)
 #define RFLAGS_ARITHMETIC 0x8d5u
@@ -294,16 +295,13 @@ static u64 digest_page(u64 h, u32 offset)
 	return h;
 }
 
-static u64 digest_memory(enum box_paging paging)
+/* Pages that a mode's tables do not have too: the code may switch paging off. */
+static u64 digest_memory(void)
 {
-	const u32 there = 1u << ARENA_DATA / PAGE_SIZE | 1u << (ARENA_DATA / PAGE_SIZE + 1) |
-			  1u << ARENA_RO / PAGE_SIZE | 1u << ARENA_CODE / PAGE_SIZE |
-			  1u << (ARENA_CODE / PAGE_SIZE + 1) | 1u << ARENA_STACK / PAGE_SIZE;
 	u64 h = 0xcbf29ce484222325;
 
 	for (u32 i = 0; i < ARENA_SIZE / PAGE_SIZE; i++)
-		if (paging == PAGING_NONE || (there >> i & 1))
-			h = digest_page(h, i * PAGE_SIZE);
+		h = digest_page(h, i * PAGE_SIZE);
 	return h;
 }
 
@@ -317,6 +315,7 @@ static void before(const struct box_run *r)
 	write_cr4(read_cr4() | CR4_OSFXSR);
 	write_cr0(read_cr0() & ~CR0_TS);
 	tk_fxrstor(clean_fpu);
+	tk_fninit(); /* FXRSTOR leaves the pointers of the last instruction on some */
 	wrmsr(MSR_KERNEL_GS, 0);
 	write_dr0(r->dr[0]);
 	write_dr1(r->dr[1]);
@@ -385,9 +384,11 @@ void box_run(const struct box_run *r, struct box_result *out)
 	b->out.ds &= 0xffff; /* of what a push stored, the upper half is not defined */
 	out->s = b->out;
 	out->s.gpr[RSP] = out->s.rsp;
-	if (r->mode == BOX_REAL_MODE)
+	if (r->mode == BOX_REAL_MODE) {
 		memset(code_place(r), INT3, r->size);
-	out->memory = digest_memory(m->paging);
+		memset((void *)(uintptr_t)(arena() + ARENA_SIZE), INT3, OPERAND_MAX);
+	}
+	out->memory = digest_memory();
 	if (quirk_here(TCG_NO_RF) && m->kind == KIND_KERNEL && out->s.vector == VECTOR_DF)
 		out->memory = 0; /* with the frame of the first exception in it */
 }

@@ -65,7 +65,7 @@ struct box_state { /* offsets are in box_layout.h */
 struct box_result {
 	struct box_state s;
 	u64 cr8, efer, xcr0, dr[4];
-	u64 memory; /* digest of the arena's data and stack */
+	u64 memory; /* digest of the arena */
 };
 
 struct box_run {
@@ -86,8 +86,7 @@ void box_run(const struct box_run *r, struct box_result *out);
 /* The address by which that mode finds this byte of the arena. */
 u64 box_address(enum box_mode mode, u32 offset);
 
-/* The arena and real mode's code segment as they were at first; a run does that for what it shows
- * of the arena. */
+/* The arena and real mode's code segment as they were at first; a run does that for the arena. */
 void box_reset(void);
 
 /* False: real mode has no room for this CPU. */

@@ -21,16 +21,17 @@
 #include "x86/cr.h"
 #include "x86/msr.h"
 
-#define SEED	  1u
-#define COUNT	  2000u
-#define BATCH	  1000u
-#define LONG_RUNS 3u	   /* of one case, ended by the timer: it has no end */
-#define RUNS	  100u	   /* of one case, ended by an interrupt that it lets in each time */
-#define LONG	  4000000u /* TSC ticks; much less than between two of the timer's */
-#define STAR	  ((u64)(BS_UCODE32) << 48 | (u64)BS_CODE64 << 32)
-#define MSR_STAR  0xc0000081
-#define MSR_LSTAR 0xc0000082
-#define MSR_CSTAR 0xc0000083
+#define SEED	   1u
+#define COUNT	   2000u
+#define BATCH	   1000u
+#define LONG_RUNS  3u /* of one case, ended by the timer: it has no end */
+#define AGAIN_EACH 16u
+#define RUNS	   100u	    /* of one case, ended by an interrupt that it lets in each time */
+#define LONG	   4000000u /* TSC ticks; much less than between two of the timer's */
+#define STAR	   ((u64)(BS_UCODE32) << 48 | (u64)BS_CODE64 << 32)
+#define MSR_STAR   0xc0000081
+#define MSR_LSTAR  0xc0000082
+#define MSR_CSTAR  0xc0000083
 
 struct plan {
 	enum fuzz_stream stream;
@@ -112,6 +113,19 @@ static bool run_case(struct fuzz_case *c, struct box_result *r, struct outcome *
 	return ended;
 }
 
+/* What an interrupt ends is run again: nothing of the first run may show then. */
+static void check_again(struct fuzz_case *c, const struct box_result *r, u64 number)
+{
+	static struct box_result again[BOX_CPUS];
+	static struct outcome unused[BOX_CPUS];
+	u32 cpu = this_cpu()->index;
+
+	if (run_case(c, &again[cpu], &unused[cpu]))
+		check(digest_of(&again[cpu]) == digest_of(r),
+		      "case %lu of CPU %u, %s, differs when it is run again", number, cpu,
+		      box_modes[c->run.mode].name);
+}
+
 static void show_state(const char *what, const struct box_state *s)
 {
 	static const char names[16][4] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
@@ -178,6 +192,8 @@ static void run_batch(void *arg)
 		if (run_case(c, r, o)) {
 			o->by_vector[r->s.vector % VECTOR_COUNT] += r->s.vector < VECTOR_COUNT;
 			o->digest = mix(o->digest, digest_of(r));
+			if (p->stream == FUZZ_SAME && (p->from + i) % AGAIN_EACH == 0)
+				check_again(c, r, p->from + i);
 		} else {
 			o->endless++;
 			o->last_endless = p->from + i;

@@ -10,7 +10,7 @@
 #define RAW_BYTES 16
 #define NOP	  0x90
 #define LOCK	  0xf0
-#define NOP_0F	  0x1f /* behind 0Fh */
+#define NOP_0F	  0x40 /* behind 0Fh, CMOVO; where 0Fh is no opcode, INC or REX */
 
 static bool in(const u8 *list, u32 n, u8 byte)
 {
