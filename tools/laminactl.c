@@ -17,6 +17,7 @@ static void usage(FILE *to)
 		"       laminactl verdict     how many accesses to CR0 and CR4 were whose fault\n"
 		"       laminactl trace       the trace of all CPUs, for lamina trace show\n"
 		"       laminactl vault       keep a secret from the kernel, and say how it went\n"
+		"       laminactl vault hold  have one until this is killed\n"
 		"       laminactl stats|cr|try [ARGUMENT]...   lamina-stats, lamina-cr, lamina-try\n"
 		"Run as root; needs /dev/lamina (insmod lamina.ko).\n");
 }
@@ -84,5 +85,7 @@ int main(int argc, char **argv)
 		return verdicts();
 	if (!strcmp(what, "trace"))
 		return ctl_trace();
-	return strcmp(what, "vault") ? run_other(argv + 1) : ctl_vault(&online);
+	if (strcmp(what, "vault"))
+		return run_other(argv + 1);
+	return argc > 2 && !strcmp(argv[2], "hold") ? ctl_hold() : ctl_vault(&online);
 }

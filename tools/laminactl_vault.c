@@ -2,7 +2,8 @@
 /*
  * laminactl vault: a secret key lives in a vault, which computes with it; the program itself, the
  * kernel on every CPU, by its direct map and by another mapping, try to read and change it; then
- * nothing of it may be left in memory after unregistration, nor after the program was killed.
+ * nothing of it may be left in memory after unregistration, nor after the program was killed, has
+ * another page in its place, or another program has ended the vault.
  */
 #include "tools/laminactl.h"
 
@@ -26,6 +27,7 @@
 
 struct secret {
 	uint64_t key, count;
+	uint64_t text[3]; /* made of the key, and nowhere else: who looks for it finds a vault */
 };
 
 /* One keyed step: enough to show that the key was there, no cipher. */
@@ -40,6 +42,9 @@ static uint64_t VAULT_FN in_set(uint64_t key)
 	struct secret *s = VAULT_DATA_HERE;
 
 	s->key = key;
+	s->text[0] = key ^ KEY ^ 0x7327616e696d616cull; /* lamina's */
+	s->text[1] = key ^ KEY ^ 0x6465746c75617620ull; /*  vaulted */
+	s->text[2] = key ^ KEY ^ 0x2e74657263657320ull; /*  secret. */
 	return 0;
 }
 
@@ -250,6 +255,38 @@ static void killed(void)
 	say(phys[VAULT_PAGES] == 1 && !holds_key(phys), "killed, nothing is left in memory");
 }
 
+static int is_there(void)
+{
+	struct lamina_call c = {.eax = HC_VAULT_STATE, .ebx = vault.number};
+
+	return dev_call(&c) && !c.eax && c.ebx;
+}
+
+/* The kernel frees the page: the vault ends where that is used again. */
+static void remapped(const uint64_t *phys)
+{
+	unsigned char *data = vault.base + VAULT_DATA_AT;
+
+	say(mmap(data, PAGE, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		 0) == data &&
+		    !*(volatile uint64_t *)data,
+	    "another page in its place is empty");
+	say(!holds_key(phys) && !is_there(), "and the vault is wiped");
+}
+
+/* Anyone whom the kernel lets ask can end a vault, and has nothing of it. */
+static void ended(const uint64_t *phys)
+{
+	int status = 1;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(!is_there() || !vault_unregister(&vault));
+	waitpid(pid, &status, 0);
+	say(!status, "another program can end it");
+	say(!holds_key(phys) && !is_there(), "and it is wiped first");
+}
+
 static void crashed(const uint64_t *phys)
 {
 	uint64_t outside = 0;
@@ -257,6 +294,18 @@ static void crashed(const uint64_t *phys)
 	say(faults(call_leak, (uintptr_t)&outside) && !outside, "it cannot write outside");
 	say(!holds_key(phys), "and is wiped for it");
 	say(!vault_unregister(&vault), "and gone");
+}
+
+int ctl_hold(void)
+{
+	uint64_t phys[VAULT_PAGES];
+
+	if (!make(phys))
+		dev_die("vault", "there is none");
+	printf("guest: vault: held\n");
+	fflush(stdout);
+	for (;;)
+		pause();
 }
 
 int ctl_vault(const cpu_set_t *online)
@@ -275,6 +324,10 @@ int ctl_vault(const cpu_set_t *online)
 	say(touches(phys, 0, 1, 0) == 1, "its pages are the kernel's again");
 	say(!holds_key(phys), "nothing is left in memory");
 	killed();
+	if (make(phys))
+		remapped(phys);
+	if (make(phys))
+		ended(phys);
 	if (make(phys))
 		crashed(phys);
 	printf("guest: vault: %d failures\n", failures);

@@ -250,10 +250,10 @@ judge_guest() {
 	case ,$do, in *,vault,*)
 		ok 'laminactl names the hypapps' has '^guest: hypapp vault$'
 		ok 'the vault keeps its secret from its program, its kernel and other CPUs, and computes' \
-			count $((16 + 4 * cpus)) '^guest: vault: .*: yes'
+			count $((20 + 4 * cpus)) '^guest: vault: .*: yes'
 		ok 'in no way does it not' count 0 '^guest: vault: .*: NO'
 		ok 'to the end' has '^guest: laminactl ends with 0'
-		ok 'Lamina has refused what was tried' has "^lamina: vault: [0-9]+ calls, $((4 + 28 * cpus)) accesses refused, 3 vaults wiped"
+		ok 'Lamina has refused what was tried' has "^lamina: vault: [0-9]+ calls, $((4 + 28 * cpus)) accesses refused, 5 vaults wiped"
 		;;
 	esac
 	case ,$do, in *,hour,*)
@@ -513,6 +513,7 @@ memory_when_down() {
 			while IFS= read -r answer <&4; do
 				case $answer in *'VM status'*) break ;; esac
 			done
+			! grep -q '^lamina: PANIC: all CPUs are stopped' "$1/serial.raw" || break
 			case $answer in *'paused (shutdown)'* | *'paused (suspended)'*) break ;; esac
 			sleep 0.1
 		done
@@ -520,15 +521,20 @@ memory_when_down() {
 	) &
 }
 
-# went_down WAY HYPAPP: the guest takes the machine down so, with that hypapp of the test build; its memory is in $dump
-went_down() {
-	mkdir -p "$work/$1"
+# picture SUB MAKE_IMAGES ARGUMENT...: as boot; what memory holds at the end is in $dump
+picture() {
 	memory_when_down "$work/$1"
-	way=$1
-	boot "$1" images_down "hypapps=$2" "$opt"
+	boot "$@"
 	rm "$work/$1/monitor.in" "$work/$1/monitor.out"
+	kill $! 2>/dev/null || : # QEMU has gone by its order, or it waits for nobody
 	wait
 	dump=$work/$1/memory.bin
+}
+
+# went_down WAY HYPAPP: the guest takes the machine down so, with that hypapp of the test build; its memory is in $dump
+went_down() {
+	way=$1
+	picture "$1" images_down "hypapps=$2" "$opt"
 	ok "$1: the guest has run, and Lamina's memory is in the picture" found "Lamina's own memory"
 }
 
@@ -543,7 +549,7 @@ found() {
 
 # A secret of a hypapp's is nowhere in the memory of a machine that has been reset or switched off, in any of these ways
 judge_wiped() {
-	elf=$build/inject/lamina.elf sector=down
+	elf=$build/inject/lamina.elf sector=down secret="lamina's test secret"
 	# shellcheck disable=SC2034 # qemu_command's
 	qemu_words='-no-shutdown -chardev pipe,id=monitor,path=monitor -mon chardev=monitor,mode=readline'
 	for way in $ways; do
@@ -556,8 +562,38 @@ judge_wiped() {
 	rm -f "$dump"
 }
 
+# A program's vault is found in the memory of the running machine, and not when Linux has taken it down in any of these ways
+judge_held() {
+	# shellcheck disable=SC2034 # qemu_command's
+	qemu_words='-no-shutdown -chardev pipe,id=monitor,path=monitor -mon chardev=monitor,mode=readline'
+	secret="lamina's vaulted secret." linux=$append
+	for way in $ways; do
+		append="$linux lamina.do=hold,$way"
+		case $way in panic) append="$append reboot=t" lamina="$opt shutdown=panic" ;; *) lamina=$opt ;; esac
+		# shellcheck disable=SC2086 # words
+		picture "$way" images_linux $lamina
+		ok "$way: the guest holds a vault, and has ended as it should" held "$way"
+		case $way in
+		kept) ok "$way: its secret is in the picture" [ "$(secrets)" -gt 0 ] ;;
+		*) ok "$way: its secret is nowhere" count_secrets 0 ;;
+		esac
+		rm -f "$dump"
+	done
+}
+
+held() {
+	end='never'
+	case $1 in
+	off) end='^lamina: power-off at tick' ;;
+	reset) end='reboot: Restarting system' ;;
+	panic) end='^lamina: PANIC on CPU [0-9]+: the guest shut CPU' ;;
+	kept) end='^guest: going down' ;;
+	esac
+	has '^guest: vault: held' && has "$end" && found
+}
+
 secrets() {
-	grep -a -o "lamina's test secret" "$dump" | wc -l
+	grep -a -o "$secret" "$dump" | wc -l
 }
 
 count_secrets() {
