@@ -12,7 +12,6 @@
 #include "lib/fmt.h"
 #include "lib/string.h"
 #include "x86/msr.h"
-#include "x86/vector.h"
 
 #define MSRS_MAX 16
 static u32 msrs[MSRS_MAX], msr_count;
@@ -77,8 +76,7 @@ static enum exit_answer judge(struct vcpu *v, const struct exit *x, u32 msr, u64
 	if (!refused)
 		return EXIT_PASS;
 	refusals_add(&refusals, v, msr, old, value);
-	backend->inject(v, (struct event){EVENT_EXCEPTION, VECTOR_GP, true, 0});
-	return EXIT_INJECTED;
+	return hypapp_gp(v);
 }
 
 static enum exit_answer msrwatch_on_exit(struct vcpu *v, const struct exit *x)

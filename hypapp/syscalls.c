@@ -16,13 +16,12 @@
 #include "hypapp/gdb/step_class.h"
 #include "lib/fmt.h"
 #include "x86/msr.h"
+#include "x86/paging.h"
 #include "x86/rflags.h"
 #include "x86/seg.h"
 #include "x86/vector.h"
 
-#define CR3_ADDR    0x000ffffffffff000ULL
 #define KEPT_MAX    64
-#define RFLAGS_RF   BIT(16)
 #define SYSRET_KEPT 0x3c7fd7ULL /* of R11 (Intel SDM vol. 2B, SYSRET) */
 
 #define AR_CODE64 (SEG_AR_TYPE_CODE_RX | SEG_AR_S | SEG_AR_P | SEG_AR_L | SEG_AR_G)
@@ -84,7 +83,7 @@ static err_t syscalls_init(u32 cpus)
 
 	(void)cpus;
 	hypapp_option_number("hypapp.syscalls.cr3", &cr3);
-	atomic_store(&watched, cr3 & CR3_ADDR);
+	atomic_store(&watched, cr3 & PTE_ADDR);
 	msr_watch(MSR_EFER, true);
 	hypapp_want(BIT(EXIT_EXCEPTION));
 	return OK;
@@ -102,7 +101,7 @@ static u64 top_entry(u64 cr3, u64 linear)
 	u64 e = 0;
 
 	gmem_read_phys(cr3 + (linear >> 39 & 511) * sizeof(e), &e, sizeof(e));
-	return e & CR3_ADDR;
+	return e & PTE_ADDR;
 }
 
 /* The process that is watched: its kernel may have given it another root for CPL 3, which leads to
@@ -122,7 +121,7 @@ static void log_call(struct vcpu *v, u64 rip)
 	const u64 *r = v->gpr;
 	u32 n;
 
-	if (!is_watched(get(v, REG_CR3) & CR3_ADDR, rip))
+	if (!is_watched(get(v, REG_CR3) & PTE_ADDR, rip))
 		return;
 	n = atomic_fetch_add(&calls, 1);
 	trace_event(v, TRACE_SYSCALLS, r[GPR_RAX], r[GPR_RDI], r[GPR_RSI], r[GPR_RDX]);
@@ -170,12 +169,6 @@ static void do_sysret(struct vcpu *v, const struct exit *x, bool to_64)
 	set_segment(v, SEG_SS, cs + 8, AR_STACK | SEG_AR_DPL_IS(3));
 }
 
-static enum exit_answer gp(struct vcpu *v)
-{
-	backend->inject(v, (struct event){EVENT_EXCEPTION, VECTOR_GP, true, 0});
-	return EXIT_INJECTED;
-}
-
 static bool is_canonical(u64 linear)
 {
 	return linear + BIT(47) < BIT(48);
@@ -204,7 +197,7 @@ static enum exit_answer undefined(struct vcpu *v, const struct exit *x)
 		return EXIT_PASS;
 	wide = done.length > 2 && (b[done.length - 3] & 0xf8) == 0x48;
 	if (SEG_AR_DPL(get(v, REG_SEG(SEG_SS, SEG_AR))) || (wide && !is_canonical(v->gpr[GPR_RCX])))
-		return gp(v);
+		return hypapp_gp(v);
 	do_sysret(v, &done, wide);
 	return EXIT_RETRY;
 }
@@ -237,7 +230,7 @@ static enum exit_answer syscalls_hypercall(struct vcpu *v, u32 number)
 	v->gpr[GPR_RAX] = HC_ERANGE;
 	if (!(get(v, REG_EFER) & EFER_LMA))
 		return EXIT_ADVANCE;
-	atomic_store(&watched, on ? get(v, REG_CR3) & CR3_ADDR : 0);
+	atomic_store(&watched, on ? get(v, REG_CR3) & PTE_ADDR : 0);
 	for (u32 i = 0; i < cpu_count; i++)
 		world_call(v, i, follow, NULL);
 	v->gpr[GPR_RAX] = 0;

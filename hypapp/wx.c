@@ -19,15 +19,10 @@
 #include "x86/cr.h"
 #include "x86/insn.h"
 #include "x86/msr.h"
+#include "x86/paging.h"
 #include "x86/seg.h"
-#include "x86/vector.h"
 
-#define ENTRIES	   512
-#define ENTRY_P	   BIT(0)
-#define ENTRY_U	   BIT(2)
-#define ENTRY_PS   BIT(7)
-#define ENTRY_NX   BIT(63)
-#define ENTRY_ADDR 0x000ffffffffff000ULL
+#define ENTRIES 512
 
 #define TABLES_MAX 0x40000  /* tables read, lest a guest's loop of them keep Lamina */
 #define CODE_MIN   64	    /* pages; a kernel has more, its entry code alone (as with KPTI) less */
@@ -54,14 +49,14 @@ static struct {
 
 static bool is_code(u64 entry, bool user)
 {
-	return (entry & ENTRY_P) && !(entry & ENTRY_NX) && !user;
+	return (entry & PTE_P) && !(entry & PTE_NX) && !user;
 }
 
 /* Pages that the leaf of this level maps are code. */
 static void mark(u64 entry, u32 level)
 {
 	u64 size = PAGE_SIZE << 9 * (level - 1);
-	u64 base = entry & ENTRY_ADDR & ~(size - 1);
+	u64 base = entry & PTE_ADDR & ~(size - 1);
 
 	for (u64 at = 0; at < size; at += PAGE_SIZE) {
 		if (slat_map_get(base + at) != PAGE_DATA) /* seen before, or no RAM */
@@ -79,11 +74,11 @@ static bool learn(u64 table, u32 level, u32 from, bool user)
 
 	if (++walk.tables > TABLES_MAX)
 		return false;
-	if (!gmem_read_phys(table & ENTRY_ADDR, t, sizeof(walk.table[0])))
+	if (!gmem_read_phys(table & PTE_ADDR, t, sizeof(walk.table[0])))
 		return true; /* what is no memory maps nothing */
 	for (u32 i = from; i < ENTRIES; i++) {
-		bool leaf = level == 1 || (level <= 3 && (t[i] & ENTRY_PS));
-		bool u = user && (t[i] & ENTRY_U);
+		bool leaf = level == 1 || (level <= 3 && (t[i] & PTE_PS));
+		bool u = user && (t[i] & PTE_U);
 
 		if (!is_code(t[i], leaf && u))
 			continue;
@@ -190,8 +185,7 @@ static enum exit_answer violation(struct vcpu *v, const struct exit *x, u32 acce
 	}
 	if (!refuse)
 		return give(v, x->slat.gpa.v);
-	backend->inject(v, (struct event){EVENT_EXCEPTION, VECTOR_GP, true, 0});
-	return EXIT_INJECTED;
+	return hypapp_gp(v);
 }
 
 static enum exit_answer wx_on_exit(struct vcpu *v, const struct exit *x)

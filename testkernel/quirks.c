@@ -194,6 +194,7 @@ static const struct quirk_entry quirks[QUIRKS] = {
 	[TCG_WATCH_HANGS] = {"tcg-watch-hangs", on_tcg},
 	[TCG_LOCK_ABORTS] = {"tcg-lock-aborts", on_tcg},
 	[TCG_LAZY_FLAGS] = {"tcg-lazy-flags", on_tcg},
+	[TCG_BIT_TEST_FLAGS] = {"tcg-bit-test-flags", on_tcg},
 	[BOCHS_APIC_PANICS] = {"bochs-apic-panics", on_bochs},
 	[TCG_NO_TASK_TRAP] = {"tcg-no-task-trap", on_tcg},
 	[TCG_TASK_FAULT_STACK] = {"tcg-task-fault-stack", on_tcg},

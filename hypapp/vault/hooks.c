@@ -8,7 +8,6 @@
 #include "hypapp/vault/vault.h"
 #include "lib/fmt.h"
 #include "x86/seg.h"
-#include "x86/vector.h"
 
 _Atomic u32 vault_refused, vault_wiped, vault_calls;
 
@@ -51,8 +50,7 @@ static enum exit_answer touched(struct vcpu *v, struct vault *w, const struct ex
 	}
 	atomic_fetch_add(&vault_refused, 1);
 	trace_event(v, TRACE_VAULT, 3, x->slat.gpa.v, x->slat.access, x->rip);
-	backend->inject(v, (struct event){EVENT_EXCEPTION, VECTOR_GP, true, 0});
-	return EXIT_INJECTED;
+	return hypapp_gp(v);
 }
 
 static enum exit_answer vault_on_exit(struct vcpu *v, const struct exit *x)

@@ -4,7 +4,7 @@
  * the vault is left before its function returns: so whatever interrupts comes to a program that is
  * about to call, and when that goes on, the call goes on.
  */
-#include "hv/backend.h"
+#include "hv/hypapp.h"
 #include "hv/gmem.h"
 #include "hypapp/vault/vault.h"
 #include "lib/string.h"
@@ -70,8 +70,7 @@ static bool prepare(struct vcpu *v, struct vault *w, enum exit_answer *a)
 		return is_same(&now, &w->out);
 	if (gmem_read(v, now.rsp, &w->back, sizeof(w->back)) != sizeof(w->back) ||
 	    w->back >= USER_END) {
-		backend->inject(v, (struct event){EVENT_EXCEPTION, VECTOR_GP, true, 0});
-		*a = EXIT_INJECTED;
+		*a = hypapp_gp(v);
 		return false;
 	}
 	w->out = now;
@@ -142,8 +141,7 @@ static void end(struct vcpu *v, struct vault *w)
 static enum exit_answer crash(struct vcpu *v, struct vault *w)
 {
 	end(v, w);
-	backend->inject(v, (struct event){EVENT_EXCEPTION, VECTOR_GP, true, 0});
-	return EXIT_INJECTED;
+	return hypapp_gp(v);
 }
 
 static bool has_returned(const struct exit *x)

@@ -77,7 +77,7 @@ u32 gmem_insn(struct vcpu *v, u64 rip, struct insn *i)
 /* Both roots of the process lead to one table below; the other process's to another. */
 bool gmem_read_phys(u64 gpa, void *out, size_t n)
 {
-	u64 e = (gpa & CR3_ADDR) == OTHER_CR3 ? 0x8007 : 0x7007;
+	u64 e = (gpa & PTE_ADDR) == OTHER_CR3 ? 0x8007 : 0x7007;
 
 	assert_int_equal(n, 8);
 	assert_int_equal(gpa & 0xfff, 0);

@@ -349,7 +349,8 @@ static void after(u64 efer, u64 xcr0, struct box_result *out)
 static void forget_flags(u8 kind, struct box_state *out)
 {
 	u64 at = (out->rsp - 4) & (ARENA_SIZE - 1);
-	u32 wrong = (u32)RFLAGS_RF | (out->vector == VECTOR_PF ? RFLAGS_ARITHMETIC : 0);
+	bool fault = out->vector == VECTOR_PF || out->vector == VECTOR_DF;
+	u32 wrong = (u32)RFLAGS_RF | (fault ? RFLAGS_ARITHMETIC : 0);
 
 	out->rflags &= ~(u64)wrong;
 	if (kind == KIND_KERNEL && out->vector != VECTOR_DF && at <= ARENA_SIZE - 4)

@@ -205,7 +205,7 @@ static void registers(struct gen *g)
 	s->cr4 = cr4;
 	s->rflags = RFLAGS_FIXED | RFLAGS_IF | (gen_random(g) & 0x8d5);
 	if (gen_once_in(g, 8))
-		s->rflags ^= gen_random(g) & (0x250400 | RFLAGS_NT);
+		s->rflags ^= gen_random(g) & ((g->tcg ? 0x240400 : 0x250400) | RFLAGS_NT);
 	if (gen_once_in(g, 16))
 		s->rflags |= RFLAGS_TF;
 	s->dr7 = 0x400;

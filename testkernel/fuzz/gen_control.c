@@ -6,6 +6,7 @@
 #include "testkernel/cpu.h"
 #include "testkernel/features.h"
 #include "testkernel/fuzz/box_tables.h"
+#include "testkernel/quirks.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
 #include "x86/paging.h"
@@ -228,6 +229,10 @@ static bool write_msr(struct gen *g)
 
 	if (msr_left_out(msr, true) || c->msrs == FUZZ_MSRS)
 		return false;
+	/* ranges in a thousand pieces, which Lamina would split its tables for, longer than a tick
+	 */
+	if (quirk_here(TCG_MTRR_UNCHECKED) && msr >= MSR_MTRR_PHYSBASE0 && msr <= MSR_MTRR_DEF_TYPE)
+		return false;
 	if (msr == MSR_SYSENTER_CS && g->mode->paging == PAGING_NONE) /* it makes flat segments */
 		return false;
 	c->msr[c->msrs++] = msr;
@@ -261,18 +266,24 @@ static bool write_efer(struct gen *g)
 
 /* Port 80h is for diagnostics, PM1_CNT the port that Lamina guards. It is never written with
  * SLP_EN, which is in its second byte. */
+/* A port that keeps what is written to it, of each CPU its own: among the DMA page registers. */
+static u32 scratch_port(void)
+{
+	return 0x80 + 4 * (this_cpu()->index % 4);
+}
+
 static bool port(struct gen *g)
 {
 	static const u8 ops[] = {0xec, 0xed, 0xee, 0xef, 0x6c, 0x6d};
 	u8 op = ops[gen_below(g, ARRAY_SIZE(ops))];
 	bool out = op == 0xee || op == 0xef;
-	u32 at = acpi.pm1a_cnt + gen_below(g, 4) - 1;
+	u32 at = acpi.pm1a_cnt + gen_below(g, 4) - 1, scratch = scratch_port();
 
 	if (gen_once_in(g, 2) || (out && (op == 0xef || at != acpi.pm1a_cnt)))
-		at = 0x80;
+		at = scratch;
 	gen_load(g, RDX, at);
 	if (out)
-		gen_load(g, RAX, at == 0x80 ? gen_random(g) : 1);
+		gen_load(g, RAX, at == scratch ? gen_random(g) : 1);
 	if (op == 0x6c || op == 0x6d) {
 		gen_load(g, RCX, gen_below(g, 3));
 		gen_byte(g, gen_once_in(g, 2) ? 0xf3 : 0x90);

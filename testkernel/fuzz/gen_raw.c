@@ -34,8 +34,13 @@ static const u8 no_kernel_0f[] = {0x00, 0x01, 0x22, 0x23, 0x30, 0x31, 0x32,
 				  0x33, 0xa2, 0xc7, 0x05, 0x07, 0x35};
 static const u8 no_user_0f[] = {0x01, 0x31, 0x33, 0xa2, 0xc7};
 
+/* Behind 0Fh: BT, BTS, BTR, BTC */
+static const u8 bit_tests[] = {0xa3, 0xab, 0xb3, 0xba, 0xbb};
+
 static bool refused(const struct gen *g, u8 before, u8 byte)
 {
+	if (before == 0x0f && IS_IN(bit_tests, byte) && quirk_here(TCG_BIT_TEST_FLAGS))
+		return true;
 	if (byte == LOCK && quirk_here(TCG_LOCK_ABORTS))
 		return true;
 	if (g->mode->cpl == 3)
