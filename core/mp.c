@@ -15,7 +15,7 @@
 struct pcpu *pcpus[MAX_CPUS];
 u32 cpu_count;
 
-#define UP_BOUND 50000000u /* turns of a loop that a CPU may take to come up */
+#define UP_BOUND 400000000u /* turns of a loop that a CPU may take to come up */
 
 static struct pcpu *alloc_cpu(u32 index, u32 id)
 {

@@ -521,8 +521,8 @@ memory_when_down() {
 	) &
 }
 
-# picture SUB MAKE_IMAGES ARGUMENT...: as boot; what memory holds at the end is in $dump
-picture() {
+# pictured SUB MAKE_IMAGES ARGUMENT...: as boot; what memory holds at the end is in $dump
+pictured() {
 	memory_when_down "$work/$1"
 	boot "$@"
 	rm "$work/$1/monitor.in" "$work/$1/monitor.out"
@@ -534,7 +534,7 @@ picture() {
 # went_down WAY HYPAPP: the guest takes the machine down so, with that hypapp of the test build; its memory is in $dump
 went_down() {
 	way=$1
-	picture "$1" images_down "hypapps=$2" "$opt"
+	pictured "$1" images_down "hypapps=$2" "$opt"
 	ok "$1: the guest has run, and Lamina's memory is in the picture" found "Lamina's own memory"
 }
 
@@ -571,7 +571,7 @@ judge_held() {
 		append="$linux lamina.do=hold,$way"
 		case $way in panic) append="$append reboot=t" lamina="$opt shutdown=panic" ;; *) lamina=$opt ;; esac
 		# shellcheck disable=SC2086 # words
-		picture "$way" images_linux $lamina
+		pictured "$way" images_linux $lamina
 		ok "$way: the guest holds a vault, and has ended as it should" held "$way"
 		case $way in
 		kept) ok "$way: its secret is in the picture" [ "$(secrets)" -gt 0 ] ;;

@@ -2,7 +2,8 @@
 /*
  * A kernel that wants Lamina's memory: what it finds there is FFh, or what it has written itself,
  * and nowhere in memory is there anything that Lamina has kept. Bare a page of the kernel's own,
- * full of FFh, takes the place of that memory. `seed=N`: of the random choices.
+ * full of FFh, takes the place of that memory. `seed=N`: of the random choices; `calls=N`: garbage
+ * hypercalls of each CPU.
  */
 #include "testkernel/cases/attack.h"
 #include "testkernel/asm.h"
@@ -156,6 +157,7 @@ void group_attack(void)
 	tap("the local APIC cannot be put onto Lamina's memory");
 	attack_ways();
 	attack_insns();
+	attack_calls(seed);
 	attack_meanwhile(seed);
 	on_each_cpu(seek_everywhere, NULL);
 	tap("after all this it is still nowhere");

@@ -30,6 +30,9 @@ void attack_ways(void);
 /* Instructions of VT-x in every mode. */
 void attack_insns(void);
 
+/* Garbage hypercalls, of every CPU. */
+void attack_calls(u64 seed);
+
 /* While something else goes on. */
 void attack_meanwhile(u64 seed);
 
