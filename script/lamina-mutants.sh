@@ -62,8 +62,7 @@ workers=$(nproc)
 unset MAKEFLAGS # of a make that runs us
 
 need_build
-need 'build the unit tests' git gcc-multilib=/usr/lib/gcc/x86_64-linux-gnu/12/32/libgcc.a \
-	libcmocka-dev=/usr/include/cmocka.h
+need_unit
 [ -z "$specs" ] || need_emulator
 
 # The working tree, with what is not committed yet, built once and copied with all that is built

@@ -86,10 +86,10 @@ uses() {
 
 need 'run the tests' perl=prove
 if uses host; then
-	need 'build and run the unit tests and checks' git clang clang-format \
+	need_unit
+	need 'build and run the checks' clang clang-format \
 		libclang-rt-14-dev=/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a \
-		gcc-multilib=/usr/lib/gcc/x86_64-linux-gnu/12/32/libgcc.a \
-		libcmocka-dev=/usr/include/cmocka.h libcapstone-dev=/usr/include/capstone/capstone.h \
+		libcapstone-dev=/usr/include/capstone/capstone.h \
 		libunicorn-dev=/usr/include/unicorn/unicorn.h
 fi
 if uses linux gdb holes bios alive picture probe probed verdict wiped held dma refusal reset bare same script fuzz kernel hostile iso installed panic guestos; then

@@ -65,6 +65,13 @@ need_build() {
 	need 'build Lamina' make gcc binutils=objcopy libc6-dev=/usr/include/stdio.h
 }
 
+need_unit() {
+	need 'build the unit tests' git gcc-multilib=/usr/lib/gcc/x86_64-linux-gnu/12/32/libgcc.a \
+		libcmocka-dev=/usr/include/cmocka.h
+	/lib/ld-linux.so.2 --version >/dev/null 2>&1 ||
+		need 'run 32-bit tests, as this kernel runs no 32-bit programs' qemu-user=qemu-i386
+}
+
 # run_make TARGET...: shows make's output only where it fails
 run_make() {
 	mkdir -p "$build"
