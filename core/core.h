@@ -45,10 +45,9 @@ static inline bool is_ours(u64 gpa, u64 len)
 	return gpa < machine.hv_base + machine.hv_size && gpa + len > machine.hv_base;
 }
 
-/* An exception for the guest, with this error code if it is one that has one; GP(0) and #UD, as the
- * handlers need them all the time. */
+/* An exception for the guest, with this error code if it is one that has one; #UD, as the handlers
+ * need it all the time, as inject_gp of hv/exit.h. */
 enum exit_answer inject_fault(struct vcpu *v, u32 vector, u32 error);
-enum exit_answer inject_gp(struct vcpu *v);
 enum exit_answer inject_ud(struct vcpu *v);
 
 /* Current privilege level: SS.DPL (Intel SDM vol. 3C, 25.4.1). */

@@ -76,7 +76,7 @@ static enum exit_answer judge(struct vcpu *v, const struct exit *x, u32 msr, u64
 	if (!refused)
 		return EXIT_PASS;
 	refusals_add(&refusals, v, msr, old, value);
-	return hypapp_gp(v);
+	return inject_gp(v);
 }
 
 static enum exit_answer msrwatch_on_exit(struct vcpu *v, const struct exit *x)

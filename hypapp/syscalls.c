@@ -197,7 +197,7 @@ static enum exit_answer undefined(struct vcpu *v, const struct exit *x)
 		return EXIT_PASS;
 	wide = done.length > 2 && (b[done.length - 3] & 0xf8) == 0x48;
 	if (SEG_AR_DPL(get(v, REG_SEG(SEG_SS, SEG_AR))) || (wide && !is_canonical(v->gpr[GPR_RCX])))
-		return hypapp_gp(v);
+		return inject_gp(v);
 	do_sysret(v, &done, wide);
 	return EXIT_RETRY;
 }

@@ -185,7 +185,7 @@ static enum exit_answer violation(struct vcpu *v, const struct exit *x, u32 acce
 	}
 	if (!refuse)
 		return give(v, x->slat.gpa.v);
-	return hypapp_gp(v);
+	return inject_gp(v);
 }
 
 static enum exit_answer wx_on_exit(struct vcpu *v, const struct exit *x)

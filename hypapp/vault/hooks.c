@@ -50,7 +50,7 @@ static enum exit_answer touched(struct vcpu *v, struct vault *w, const struct ex
 	}
 	atomic_fetch_add(&vault_refused, 1);
 	trace_event(v, TRACE_VAULT, 3, x->slat.gpa.v, x->slat.access, x->rip);
-	return hypapp_gp(v);
+	return inject_gp(v);
 }
 
 static enum exit_answer vault_on_exit(struct vcpu *v, const struct exit *x)

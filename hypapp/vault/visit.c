@@ -4,7 +4,7 @@
  * the vault is left before its function returns: so whatever interrupts comes to a program that is
  * about to call, and when that goes on, the call goes on.
  */
-#include "hv/hypapp.h"
+#include "hv/backend.h"
 #include "hv/gmem.h"
 #include "hypapp/vault/vault.h"
 #include "lib/string.h"
@@ -70,7 +70,7 @@ static bool prepare(struct vcpu *v, struct vault *w, enum exit_answer *a)
 		return is_same(&now, &w->out);
 	if (gmem_read(v, now.rsp, &w->back, sizeof(w->back)) != sizeof(w->back) ||
 	    w->back >= USER_END) {
-		*a = hypapp_gp(v);
+		*a = inject_gp(v);
 		return false;
 	}
 	w->out = now;
@@ -141,7 +141,7 @@ static void end(struct vcpu *v, struct vault *w)
 static enum exit_answer crash(struct vcpu *v, struct vault *w)
 {
 	end(v, w);
-	return hypapp_gp(v);
+	return inject_gp(v);
 }
 
 static bool has_returned(const struct exit *x)

@@ -23,6 +23,11 @@ enum exit_answer {
 	EXIT_INJECTED, /* an exception was injected: RIP stays at the instruction */
 };
 
+struct vcpu;
+
+/* #GP(0) for the instruction that has exited, on the CPU that is in the exit. EXIT_INJECTED. */
+enum exit_answer inject_gp(struct vcpu *v);
+
 enum cr_access { CR_MOV_TO, CR_MOV_FROM, CR_CLTS, CR_LMSW };
 
 struct exit_cr {

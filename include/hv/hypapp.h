@@ -15,20 +15,12 @@
 #include "hv/exit.h"
 #include "hv/trace.h"
 #include "hv/vcpu.h"
-#include "x86/vector.h"
 
 /* A write, by whatever instruction, that would change what the guest reads in CR0 or CR4. */
 struct cr_change {
 	enum crm_name cr;
 	u64 old, new; /* as the guest reads them */
 };
-
-/* #GP(0) for the instruction that has exited. */
-static inline enum exit_answer hypapp_gp(struct vcpu *v)
-{
-	backend->inject(v, (struct event){EVENT_EXCEPTION, VECTOR_GP, true, 0});
-	return EXIT_INJECTED;
-}
 
 struct hypapp {
 	const char *name;
