@@ -10,22 +10,23 @@
 #include <string.h>
 #include <unistd.h>
 
-static void usage(FILE *to)
+static void usage(void)
 {
-	fprintf(to,
-		"usage: laminactl hypapps     which hypapps run\n"
-		"       laminactl verdict     how many accesses to CR0 and CR4 were whose fault\n"
-		"       laminactl trace       the trace of all CPUs, for lamina trace show\n"
-		"       laminactl vault       keep a secret from the kernel, and say how it went\n"
-		"       laminactl vault hold  have one until this is killed\n"
-		"       laminactl stats|cr|try [ARGUMENT]...   lamina-stats, lamina-cr, lamina-try\n"
-		"Run as root; needs /dev/lamina (insmod lamina.ko).\n");
+	fputs("usage: laminactl hypapps     which hypapps run\n"
+	      "       laminactl verdict     how many accesses to CR0 and CR4 were whose fault\n"
+	      "       laminactl trace       the trace of all CPUs, for lamina trace show\n"
+	      "       laminactl vault       keep a secret from the kernel, and say how it went\n"
+	      "       laminactl hold        have a vault with a secret until this is killed\n"
+	      "       laminactl stats|cr|try [ARGUMENT]...   lamina-stats, lamina-cr, lamina-try\n"
+	      "Run as root; needs /dev/lamina (insmod lamina.ko).\n",
+	      stdout);
 }
 
-static int hypapps(void)
+static int hypapps(const cpu_set_t *online)
 {
 	struct lamina_call c = {.eax = HC_HYPAPP};
 
+	(void)online;
 	for (unsigned int n = 0; dev_call(&c) && !c.eax; n++) {
 		char name[13] = "";
 
@@ -36,10 +37,11 @@ static int hypapps(void)
 	return 0;
 }
 
-static int verdicts(void)
+static int verdicts(const cpu_set_t *online)
 {
 	static const char *const whose[] = {"guest", "platform", "lamina", "undecided"};
 
+	(void)online;
 	for (unsigned int i = 0; i < 4; i++) {
 		struct lamina_call c = {.eax = HC_INFO, .ecx = HC_INFO_CR_GUEST + i};
 
@@ -60,32 +62,39 @@ static int run_other(char **argv)
 	dev_die(name, strerror(errno));
 }
 
+static const struct command {
+	const char *name;
+	int (*run)(const cpu_set_t *online); /* NULL: a program of its own, with all arguments */
+} commands[] = {
+	{"hypapps", hypapps}, {"verdict", verdicts}, {"trace", ctl_trace}, {"vault", ctl_vault},
+	{"hold", ctl_hold},   {"stats", NULL},	     {"cr", NULL},	   {"try", NULL},
+};
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
-	const char *what = argc > 1 ? argv[1] : "";
+	const struct command *command = find(argc > 1 ? argv[1] : "");
 	struct lamina_call c = {.eax = HC_PROBE};
 	cpu_set_t online;
 
-	if (!strcmp(what, "--help")) {
-		usage(stdout);
+	if (argc > 1 && !strcmp(argv[1], "--help")) {
+		usage();
 		return 0;
 	}
-	if (strcmp(what, "hypapps") && strcmp(what, "verdict") && strcmp(what, "vault") &&
-	    strcmp(what, "trace") && strcmp(what, "stats") && strcmp(what, "cr") &&
-	    strcmp(what, "try")) {
-		usage(stderr);
+	if (!command || (command->run && argc > 2)) {
+		fprintf(stderr, "laminactl: no command '%s%s%s'; see laminactl --help\n",
+			argc > 1 ? argv[1] : "", argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
 		return 1;
 	}
 	dev_open("laminactl", &online);
 	if (!dev_call(&c) || c.eax != HC_PROBE_ANSWER)
 		dev_die("no Lamina here", "the CPU says #UD to its hypercall");
-	if (!strcmp(what, "hypapps"))
-		return hypapps();
-	if (!strcmp(what, "verdict"))
-		return verdicts();
-	if (!strcmp(what, "trace"))
-		return ctl_trace();
-	if (strcmp(what, "vault"))
-		return run_other(argv + 1);
-	return argc > 2 && !strcmp(argv[2], "hold") ? ctl_hold() : ctl_vault(&online);
+	return command->run ? command->run(&online) : run_other(argv + 1);
 }

@@ -7,11 +7,11 @@
 /* The command `vault`: a demonstration that checks itself. Exit code. */
 int ctl_vault(const cpu_set_t *online);
 
-/* The command `vault hold`: keeps one until it is killed. */
-int ctl_hold(void);
+/* The command `hold`: keeps one until it is killed. */
+int ctl_hold(const cpu_set_t *online);
 
 /* The command `trace`: what the rings of all CPUs hold, in text, as Lamina writes it at power-off
  * (doc/trace-format.md). Exit code. */
-int ctl_trace(void);
+int ctl_trace(const cpu_set_t *online);
 
 #endif

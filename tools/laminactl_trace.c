@@ -34,23 +34,22 @@ static int print_cpu(unsigned int cpu)
 	if (!dev_trace(&t))
 		return 0;
 	end = (u32)block.head.next;
-	for (;;) {
+	do {
 		for (unsigned int i = 0; i <= t.count; i++)
 			print_line(block.words + i * WORDS);
-		if (!t.count || (s32)(end - t.at) <= 0)
-			return 1;
-		dev_trace(&t);
-	}
+	} while (t.count && (s32)(end - t.at) > 0 && dev_trace(&t));
+	return 1;
 }
 
-int ctl_trace(void)
+int ctl_trace(const cpu_set_t *online)
 {
 	unsigned int cpu = 0;
 
+	(void)online;
 	while (print_cpu(cpu))
 		cpu++;
 	if (!cpu)
-		dev_die("trace", "this Lamina keeps none (trace=0)");
+		dev_die("trace", "this Lamina keeps none (trace=off)");
 	if (fflush(stdout) || ferror(stdout))
 		dev_die("trace", "it cannot be written");
 	return 0;

@@ -296,10 +296,11 @@ static void crashed(const uint64_t *phys)
 	say(!vault_unregister(&vault), "and gone");
 }
 
-int ctl_hold(void)
+int ctl_hold(const cpu_set_t *online)
 {
 	uint64_t phys[VAULT_PAGES];
 
+	(void)online;
 	if (!make(phys))
 		dev_die("vault", "there is none");
 	printf("guest: vault: held\n");
