@@ -240,6 +240,12 @@ bool quirk_here(enum quirk q)
 	return found >> q & 1;
 }
 
+bool quirk_scatters(u32 msr)
+{
+	return quirk_here(TCG_MTRR_UNCHECKED) && msr >= MSR_MTRR_PHYSBASE0 &&
+	       msr <= MSR_MTRR_DEF_TYPE;
+}
+
 bool quirk_took(enum quirk q, bool deviation)
 {
 	bool took = deviation && quirk_here(q);

@@ -65,6 +65,10 @@ void quirks_init(void);
 
 bool quirk_here(enum quirk q);
 
+/* A write of this MSR could scatter a range of memory, which only QEMU takes: Lamina splits its
+ * tables for that, page by page, for longer than a test should take. */
+bool quirk_scatters(u32 msr);
+
 /* For a check that what the manual says does not hold: it does what this quirk says, exactly that,
  * and the platform has it. Counted. */
 bool quirk_took(enum quirk q, bool deviation);

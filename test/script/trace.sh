@@ -95,6 +95,16 @@ ok 'a plot' sh -c "'$top/lamina' trace plot --png '$work/plot.png' '$work/serial
 ok 'is a picture' sh -c "head -c 4 '$work/plot.png' | grep -q PNG"
 ok 'a plot for the terminal' sh -c "'$top/lamina' trace plot '$work/serial' | grep -q HYPERCALL"
 
+# curves that fill the plot leave the names to be read
+names_stay() {
+	"$build/lamina-trace" plot "$work/serial" "$work/program" 2>/dev/null
+	{
+		echo 'set terminal dumb size 100,30'
+		awk '/^[$]d/ { n = 0 } /^[0-9]/ { $2 = 16 * (n++ % 2) } { print }' "$work/program"
+	} | gnuplot | grep -q 'HYPERCALL, [0-9]'
+}
+ok 'its names are never drawn over' names_stay
+
 # each line that our list has is Linux's own
 calls_are_linux() {
 	echo '#include <asm/unistd_64.h>' | gcc -E -dM - |

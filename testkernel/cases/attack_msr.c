@@ -50,9 +50,7 @@ static bool left_out(u32 msr)
 		{MSR_VM_CR, MSR_SVM_LAST},
 	};
 
-	/* scattered ranges, which only QEMU takes: Lamina would split its tables for them, page by
-	 * page, for many seconds */
-	if (quirk_here(TCG_MTRR_UNCHECKED) && msr >= MSR_MTRR_PHYSBASE0 && msr <= MSR_MTRR_DEF_TYPE)
+	if (quirk_scatters(msr))
 		return true;
 	for (u32 i = 0; i < ARRAY_SIZE(ranges); i++)
 		if (msr >= ranges[i][0] && msr <= ranges[i][1])

@@ -345,7 +345,7 @@ static void after(u64 efer, u64 xcr0, struct box_result *out)
 }
 
 /* The flags that the platform does not get right, and their copy in the frame on the stack of the
- * code: RF, and at a page fault those of arithmetic */
+ * code: RF, and at a page or double fault those of arithmetic */
 static void forget_flags(u8 kind, struct box_state *out)
 {
 	u64 at = (out->rsp - 4) & (ARENA_SIZE - 1);

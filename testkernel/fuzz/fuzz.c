@@ -24,8 +24,8 @@
 #define SEED	   1u
 #define COUNT	   2000u
 #define BATCH	   1000u
-#define LONG_RUNS  3u /* of one case, ended by the timer: it has no end */
-#define AGAIN_EACH 16u
+#define LONG_RUNS  3u	    /* of one case, ended by the timer: it has no end */
+#define AGAIN_EACH 16u	    /* that many, one case is run twice */
 #define RUNS	   100u	    /* of one case, ended by an interrupt that it lets in each time */
 #define LONG	   4000000u /* TSC ticks; much less than between two of the timer's */
 #define STAR	   ((u64)(BS_UCODE32) << 48 | (u64)BS_CODE64 << 32)

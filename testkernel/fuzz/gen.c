@@ -189,6 +189,8 @@ static void registers(struct gen *g)
 	const u64 flips4 = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_MCE | CR4_PGE | CR4_PCE |
 			   CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_OSXSAVE |
 			   CR4_SMEP | CR4_SMAP;
+	/* DF, AC, ID */
+	const u64 flips = RFLAGS_NT | 0x240400 | (quirk_here(TCG_NO_RF) ? 0 : RFLAGS_RF);
 	u64 cr4 = g->mode->paging == PAGING_LONG || g->mode->paging == PAGING_PAE ? CR4_PAE : 0;
 
 	for (u32 i = 0; i < 16; i++)
@@ -205,7 +207,7 @@ static void registers(struct gen *g)
 	s->cr4 = cr4;
 	s->rflags = RFLAGS_FIXED | RFLAGS_IF | (gen_random(g) & 0x8d5);
 	if (gen_once_in(g, 8))
-		s->rflags ^= gen_random(g) & ((g->tcg ? 0x240400 : 0x250400) | RFLAGS_NT);
+		s->rflags ^= gen_random(g) & flips;
 	if (gen_once_in(g, 16))
 		s->rflags |= RFLAGS_TF;
 	s->dr7 = 0x400;

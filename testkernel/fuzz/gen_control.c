@@ -229,9 +229,7 @@ static bool write_msr(struct gen *g)
 
 	if (msr_left_out(msr, true) || c->msrs == FUZZ_MSRS)
 		return false;
-	/* ranges in a thousand pieces, which Lamina would split its tables for, longer than a tick
-	 */
-	if (quirk_here(TCG_MTRR_UNCHECKED) && msr >= MSR_MTRR_PHYSBASE0 && msr <= MSR_MTRR_DEF_TYPE)
+	if (quirk_scatters(msr))
 		return false;
 	if (msr == MSR_SYSENTER_CS && g->mode->paging == PAGING_NONE) /* it makes flat segments */
 		return false;
@@ -264,14 +262,14 @@ static bool write_efer(struct gen *g)
 	return true;
 }
 
-/* Port 80h is for diagnostics, PM1_CNT the port that Lamina guards. It is never written with
- * SLP_EN, which is in its second byte. */
 /* A port that keeps what is written to it, of each CPU its own: among the DMA page registers. */
 static u32 scratch_port(void)
 {
 	return 0x80 + 4 * (this_cpu()->index % 4);
 }
 
+/* That, and PM1_CNT, the port that Lamina guards. It is never written with SLP_EN, which is in its
+ * second byte. */
 static bool port(struct gen *g)
 {
 	static const u8 ops[] = {0xec, 0xed, 0xee, 0xef, 0x6c, 0x6d};
