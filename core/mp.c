@@ -5,6 +5,7 @@
 #include "core/apic.h"
 #include "core/core.h"
 #include "core/page.h"
+#include "core/serial.h"
 #include "core/suspend.h"
 #include "core/trace.h"
 #include "core/trap.h"
@@ -15,7 +16,9 @@
 struct pcpu *pcpus[MAX_CPUS];
 u32 cpu_count;
 
-#define UP_BOUND 400000000u /* turns of a loop that a CPU may take to come up */
+#define STARTS	    30u	      /* of a CPU, before it counts as missing */
+#define START_BOUND 2000000u  /* turns of a loop that a CPU may take to its first instructions */
+#define UP_BOUND    50000000u /* and to come up from there */
 
 static struct pcpu *alloc_cpu(u32 index, u32 id)
 {
@@ -72,29 +75,32 @@ void io_delay(u32 n)
 		inb(0x80);
 }
 
-static bool wait_up(struct pcpu *p)
+static bool wait_for(const _Atomic u32 *flag, u32 bound)
 {
-	for (u32 i = 0; i < UP_BOUND; i++) {
-		if (atomic_load(&p->pub.up))
-			return true;
+	for (u32 i = 0; i < bound && !atomic_load(flag); i++)
 		cpu_pause();
-	}
-	return false;
+	return atomic_load(flag);
 }
 
+/* Firmware may have left it a SIPI that has not come yet: the CPU then takes that one, runs astray,
+ * and needs another INIT (SeaBIOS does not wait for the CPUs when it wakes from S3). */
 static bool start_ap(struct pcpu *p)
 {
-	u32 id = atomic_load(&p->pub.apic_id);
+	u32 id = atomic_load(&p->pub.apic_id), starts = 0;
 	u32 sipi = ICR_SET_DELIVERY(ICR_DELIVERY_SIPI) | ICR_ASSERT | (u32)(machine.low_base >> 12);
 
 	boot_low_set_ap(p);
-	apic_send(id, ICR_SET_DELIVERY(ICR_DELIVERY_INIT) | ICR_ASSERT);
-	io_delay(10000);
-	apic_send(id, sipi);
-	io_delay(200);
-	if (!atomic_load(&p->pub.up))
+	do {
+		apic_send(id, ICR_SET_DELIVERY(ICR_DELIVERY_INIT) | ICR_ASSERT);
+		io_delay(10000);
 		apic_send(id, sipi);
-	return wait_up(p);
+		io_delay(200);
+		if (!atomic_load(&p->pub.arrived))
+			apic_send(id, sipi);
+	} while (!wait_for(&p->pub.arrived, START_BOUND) && ++starts < STARTS);
+	if (starts)
+		say("platform: CPU %u has lost %u of its starts", p->index, starts);
+	return wait_for(&p->pub.up, UP_BOUND);
 }
 
 err_t mp_start_aps(void)
@@ -116,6 +122,7 @@ void mp_release_aps(void)
 
 void ap_main(struct pcpu *p)
 {
+	atomic_store(&p->pub.arrived, 1);
 	trap_cpu_init(p);
 	mp_publish_apic(p);
 	if (p->index == 0) /* no AP, but the CPU that the firmware wakes first */

@@ -39,6 +39,7 @@ struct pcpu_public {
 	_Atomic u32 mail;
 	_Atomic u32 kick;      /* 1: an NMI of ours is on its way */
 	_Atomic u32 flushed;   /* counts MAIL_FLUSH done */
+	_Atomic u32 arrived;   /* it has taken the SIPI of Lamina's that starts it */
 	_Atomic u32 up;	       /* the CPU runs Lamina */
 	_Atomic u32 apic_id;   /* in the mode the local APIC is in */
 	_Atomic u32 ldr, dfr;  /* xAPIC logical destination, as the guest set it */

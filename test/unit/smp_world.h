@@ -162,6 +162,19 @@ void apic_write(u32 reg, u32 value)
 		self()->icr_high = value;
 }
 
+static u32 lost_starts; /* of the CPU that was started last */
+
+void say(const char *f, ...)
+{
+	va_list ap;
+
+	assert_string_equal(f, "platform: CPU %u has lost %u of its starts");
+	va_start(ap, f);
+	va_arg(ap, u32);
+	lost_starts = va_arg(ap, u32);
+	va_end(ap);
+}
+
 void apic_send(u32 dest, u32 icr)
 {
 	if (bus.ipis < ARRAY_SIZE(bus.dest)) {

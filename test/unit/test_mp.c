@@ -254,19 +254,21 @@ static void test_alloc(void **state)
 }
 
 /* A CPU that comes up after this many of the SIPIs sent to it; 0: never. */
-static u32 up_after, sipis_seen;
+static u32 up_after, ipis_seen, sipis;
 
 static void firmware_cpu(void)
 {
 	u32 last = bus.ipis - 1;
 
-	if (bus.ipis == sipis_seen || bus.ipis > ARRAY_SIZE(bus.icr))
+	if (bus.ipis == ipis_seen || bus.ipis > ARRAY_SIZE(bus.icr))
 		return;
-	sipis_seen = bus.ipis;
+	ipis_seen = bus.ipis;
 	if (ICR_DELIVERY(bus.icr[last]) == ICR_DELIVERY_SIPI && next_ap &&
 	    atomic_load_explicit(&next_ap->pub.apic_id, SEQ) == bus.dest[last] &&
-	    (up_after == 1 || (up_after == 2 && last % 3 == 2)))
-		next_ap->pub.up = 1;
+	    ++sipis == up_after) {
+		next_ap->pub.arrived = next_ap->pub.up = 1;
+		sipis = 0;
+	}
 }
 
 static void start_with(u32 after)
@@ -274,9 +276,10 @@ static void start_with(u32 after)
 	world_start(3, OPT_SIPI_HOLD);
 	machine.low_base = 0x9d000;
 	for (u32 i = 1; i < 3; i++)
-		pcpus[i]->pub.up = 0;
+		pcpus[i]->pub.arrived = pcpus[i]->pub.up = 0;
 	up_after = after;
-	sipis_seen = 0;
+	lost_starts = 0;
+	ipis_seen = sipis = 0;
 	next_ap = NULL;
 	step_hook = firmware_cpu;
 	fake_paused = NULL;
@@ -297,9 +300,17 @@ static void test_start_aps(void **state)
 	start_with(2);
 	assert_true(mp_start_aps() == OK);
 	assert_int_equal(bus.ipis, 6);
+	assert_int_equal(lost_starts, 0);
+	start_with(3); /* its first INIT lost to a SIPI of others' */
+	assert_true(mp_start_aps() == OK);
+	assert_int_equal(bus.ipis, 10);
+	assert_int_equal(lost_starts, 1);
+	assert_int_equal(bus.icr[3], ICR_INIT);
+	assert_int_equal(bus.icr[4], ICR_SIPI(0x9d));
 	start_with(0);
 	assert_non_null(mp_start_aps());
-	assert_int_equal(bus.ipis, 3);
+	assert_int_equal(bus.ipis, 90);
+	assert_int_equal(lost_starts, 30);
 	step_hook = NULL;
 }
 
