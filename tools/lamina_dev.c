@@ -74,3 +74,9 @@ int dev_try_memory(unsigned long how)
 {
 	return ask(how, NULL, EPERM);
 }
+
+void dev_init(unsigned long cpu)
+{
+	if (ioctl(device, LAMINA_INIT, cpu))
+		dev_die("/dev/lamina", strerror(errno));
+}

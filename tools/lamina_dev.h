@@ -32,6 +32,9 @@ int dev_try(const struct lamina_try *t);
 /* LAMINA_TRY_TEXT or LAMINA_TRY_DATA likewise. */
 int dev_try_memory(unsigned long how);
 
+/* INIT and SIPI to a CPU, which Linux has lost then; by Linux's number. */
+void dev_init(unsigned long cpu);
+
 /* Eight bytes of RAM, by the kernel. 0: a fault. */
 int dev_touch(struct lamina_touch *t);
 

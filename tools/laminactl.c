@@ -17,6 +17,7 @@ static void usage(void)
 	      "       laminactl trace       the trace of all CPUs, for lamina trace show\n"
 	      "       laminactl vault       keep a secret from the kernel, and say how it went\n"
 	      "       laminactl hold        have a vault with a secret until this is killed\n"
+	      "       laminactl init        lose the last CPU to an INIT while it is in a vault\n"
 	      "       laminactl stats|cr|try [ARGUMENT]...   lamina-stats, lamina-cr, lamina-try\n"
 	      "Run as root; needs /dev/lamina (insmod lamina.ko).\n",
 	      stdout);
@@ -66,8 +67,9 @@ static const struct command {
 	const char *name;
 	int (*run)(const cpu_set_t *online); /* NULL: a program of its own, with all arguments */
 } commands[] = {
-	{"hypapps", hypapps}, {"verdict", verdicts}, {"trace", ctl_trace}, {"vault", ctl_vault},
-	{"hold", ctl_hold},   {"stats", NULL},	     {"cr", NULL},	   {"try", NULL},
+	{"hypapps", hypapps}, {"verdict", verdicts}, {"trace", ctl_trace},
+	{"vault", ctl_vault}, {"hold", ctl_hold},    {"init", ctl_init},
+	{"stats", NULL},      {"cr", NULL},	     {"try", NULL},
 };
 
 static const struct command *find(const char *name)

@@ -23,6 +23,7 @@
 #define KEY    0x5ec2e75ec2e75ec2ull
 #define LONG   3000000u
 #define CALLS  2000u
+#define TURNS  100000u
 #define ROTATE 23
 
 struct secret {
@@ -70,13 +71,20 @@ static uint64_t VAULT_FN in_hidden(uint64_t zero) /* no entry */
 	return ((struct secret *)VAULT_DATA_HERE)->key + zero;
 }
 
+static uint64_t VAULT_FN in_spin(uint64_t turns)
+{
+	while (turns--)
+		++*(volatile uint64_t *)VAULT_ARGS_HERE;
+	return 0;
+}
+
 static uint64_t VAULT_FN in_leak(uint64_t to) /* to outside memory: a crash */
 {
 	*(volatile uint64_t *)to = ((struct secret *)VAULT_DATA_HERE)->key;
 	return 0;
 }
 
-static uint64_t (*const entries[])(uint64_t) = {in_set, in_mac, in_count, in_leak};
+static uint64_t (*const entries[])(uint64_t) = {in_set, in_mac, in_count, in_leak, in_spin};
 
 static struct lamina_vault vault;
 static sigjmp_buf after;
@@ -304,6 +312,41 @@ int ctl_hold(const cpu_set_t *online)
 	if (!make(phys))
 		dev_die("vault", "there is none");
 	printf("guest: vault: held\n");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
+static void *spin(void *cpu)
+{
+	dev_pin(*(int *)cpu);
+	vault_call(&vault, in_spin, UINT64_MAX);
+	return NULL;
+}
+
+int ctl_init(const cpu_set_t *online)
+{
+	volatile uint64_t *turns;
+	uint64_t phys[VAULT_PAGES];
+	int last = CPU_SETSIZE - 1;
+	pthread_t other;
+
+	while (!CPU_ISSET(last, online))
+		last--;
+	dev_pin(0);
+	if (!last || !make(phys))
+		dev_die("init", "it takes two CPUs and a vault");
+	printf("guest: vault: held\n");
+	turns = (uint64_t *)(void *)(vault.base + VAULT_ARGS_AT);
+	if (pthread_create(&other, NULL, spin, &last))
+		dev_die("init", "there is no thread");
+	while (!*turns)
+		sched_yield();
+	dev_init((unsigned int)last);
+	for (unsigned int i = 0; i < TURNS && is_there(); i++)
+		sched_yield();
+	say(!is_there() && touches(phys, 0, 1, 0) == 1 && !holds_key(phys),
+	    "an INIT of its CPU wipes it");
 	fflush(stdout);
 	for (;;)
 		pause();

@@ -4,6 +4,7 @@
  * by ioctl on /dev/lamina, on the CPU the program runs on, and survives the #UD of a bare machine.
  */
 #include <linux/capability.h>
+#include <linux/delay.h>
 #include <linux/fs.h>
 #include <linux/kdebug.h>
 #include <linux/miscdevice.h>
@@ -14,6 +15,7 @@
 #include <linux/smp.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
+#include <asm/apic.h>
 #include <asm/asm.h>
 #include <asm/processor.h>
 
@@ -301,6 +303,24 @@ static long lamina_trace(void __user *arg)
 	return err;
 }
 
+/* The page is among the first 64 KiB, which Linux leaves alone. */
+static long lamina_init(unsigned long cpu)
+{
+	static const u8 halt[] = {0xfa, 0xf4, 0xeb, 0xfd}; /* cli; hlt; jmp to hlt */
+	const unsigned int page = 8;
+	unsigned long flags;
+
+	if (cpu >= nr_cpu_ids || !cpu_online(cpu))
+		return -EINVAL;
+	memcpy(phys_to_virt(page << PAGE_SHIFT), halt, sizeof(halt));
+	local_irq_save(flags);
+	apic->icr_write(APIC_INT_ASSERT | APIC_DM_INIT, per_cpu(x86_cpu_to_apicid, cpu));
+	mdelay(10);
+	apic->icr_write(APIC_INT_ASSERT | APIC_DM_STARTUP | page, per_cpu(x86_cpu_to_apicid, cpu));
+	local_irq_restore(flags);
+	return 0;
+}
+
 static long lamina_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	if (!capable(CAP_SYS_ADMIN))
@@ -315,6 +335,8 @@ static long lamina_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return lamina_touch((void __user *)arg);
 	if (cmd == LAMINA_TRACE)
 		return lamina_trace((void __user *)arg);
+	if (cmd == LAMINA_INIT)
+		return lamina_init(arg);
 	return cmd == LAMINA_CALL ? lamina_call((void __user *)arg) : -ENOTTY;
 }
 

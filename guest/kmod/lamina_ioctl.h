@@ -54,4 +54,8 @@ struct lamina_touch {
 /* 0; -1 with errno EPERM: a fault, ENXIO: no RAM */
 #define LAMINA_TOUCH _IOWR('L', 5, struct lamina_touch)
 
+/* INIT and SIPI to the CPU with Linux's number in the argument, which halts from then on: Linux has
+ * lost it, and can only be switched off. */
+#define LAMINA_INIT _IO('L', 7)
+
 #endif

@@ -71,7 +71,10 @@ judge_held() {
 	secret="lamina's vaulted secret." common=$append
 	for way in $ways; do
 		append="$common lamina.do=hold,$way" how_down=''
-		[ "$way" != panic ] || append="$append reboot=t" how_down='shutdown=panic'
+		case $way in
+		panic) append="$append reboot=t" how_down='shutdown=panic' ;;
+		init) append="$append isolcpus=1 irqaffinity=0" ;; # what runs on a CPU that is taken away is lost
+		esac
 		# shellcheck disable=SC2086 # words
 		pictured "$way" images_linux $opt $how_down
 		ok "$way: the guest holds a vault, and has ended as it should" held "$way"
@@ -90,6 +93,7 @@ held() {
 	reset) end='reboot: Restarting system' ;;
 	panic) end='^lamina: PANIC on CPU [0-9]+: the guest shut CPU' ;;
 	kept) end='^guest: going down' ;;
+	init) end='^guest: vault: an INIT of its CPU wipes it: yes' ;;
 	esac
 	has '^guest: vault: held' && has "$end" && found
 }
