@@ -196,6 +196,7 @@ static const struct quirk_entry quirks[QUIRKS] = {
 	[TCG_LAZY_FLAGS] = {"tcg-lazy-flags", on_tcg},
 	[TCG_BIT_TEST_FLAGS] = {"tcg-bit-test-flags", on_tcg},
 	[BOCHS_APIC_PANICS] = {"bochs-apic-panics", on_bochs},
+	[BOCHS_ENTRY_AC] = {"bochs-entry-ac", on_bochs},
 	[TCG_NO_TASK_TRAP] = {"tcg-no-task-trap", on_tcg},
 	[TCG_TASK_FAULT_STACK] = {"tcg-task-fault-stack", on_tcg},
 	[TCG_LMSW_SELECTIVE] = {"tcg-lmsw-selective", on_tcg, .in_guest = lmsw_unselective},

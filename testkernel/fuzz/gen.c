@@ -202,6 +202,8 @@ static void registers(struct gen *g)
 	s->cr0 = base | (g->mode->paging == PAGING_NONE ? 0 : CR0_PG);
 	if (gen_once_in(g, 4)) /* code that changes itself may write what QEMU does not judge */
 		s->cr0 ^= gen_random(g) & flips0 & ~(g->tcg ? CR0_WP : 0);
+	if (g->c->run.mode == BOX_V86 && quirk_here(BOCHS_ENTRY_AC))
+		s->cr0 &= ~(u64)CR0_AM;
 	if (gen_once_in(g, 4))
 		cr4 |= gen_random(g) & flips4 & cr4_allowed();
 	s->cr4 = cr4;
