@@ -68,12 +68,9 @@ enum exit_answer exit_port(struct vcpu *v, const struct exit *x)
 	bool suspend, stopped = false;
 	u8 slp;
 
-	/* string I/O to a power-management port: no system does it; let it run unseen from now on
-	 */
-	if (x->port.string) {
-		port_trap_power(false);
-		return EXIT_RETRY;
-	}
+	/* on VT-x one that ends behind FFFFh exits for good (Intel SDM vol. 3C, 26.1.3) */
+	if (x->port.string)
+		return x->port.port + size <= 0x10000 && ports_open(x) ? EXIT_RETRY : inject_gp(v);
 	if (x->port.in) {
 		u32 value = port_in(x->port.port, size);
 

@@ -3,8 +3,10 @@
  * secrets to be wiped. */
 #include "core/core.h"
 #include "core/port.h"
+#include "core/this_cpu.h"
 #include "hv/hypapp.h"
 #include "hv/watch.h"
+#include "lib/spinlock.h"
 
 #define PCI_CONFIG_ADDRESS 0xcf8 /* as 32 bits; byte 1 alone is the reset control register */
 #define RESET_CONTROL	   0xcf9
@@ -18,11 +20,12 @@
 #define KBC_PULSE(command) (((command)&0xf1) == 0xf0) /* bit 0 of the output port low, for 6 us */
 
 static struct {
+	struct spinlock lock;
 	_Atomic u32 armed, output; /* output: KBC_WRITE_OUTPUT has been seen */
 } guard;
 
-/* The i-th port, some of them more than once; 0: no more. Power-off has a trap of its own, and is
- * here for string I/O, which ends it. */
+/* The i-th port, some of them more than once; 0: no more. Power-off has a trap of its own, which
+ * string I/O may have opened before. */
 static u16 guarded(u32 i)
 {
 	u16 pm1a = machine.pm.pm1a_cnt ? machine.pm.pm1a_cnt : RESET_CONTROL;
@@ -30,13 +33,6 @@ static u16 guarded(u32 i)
 	const u16 port[] = {RESET_CONTROL, KBC_COMMAND, PORT_92, pm1a, pm1a + 1, extra};
 
 	return i < ARRAY_SIZE(port) ? port[i] : 0;
-}
-
-static void arm(bool on)
-{
-	if (atomic_exchange(&guard.armed, on) != on)
-		for (u32 i = 0; guarded(i); i++)
-			port_watch(guarded(i), on);
 }
 
 static void expect_output(bool on)
@@ -47,21 +43,21 @@ static void expect_output(bool on)
 
 void reset_guard(void)
 {
-	arm(true);
+	spin_lock(&guard.lock, this_cpu());
+	if (!atomic_exchange(&guard.armed, true)) /* first, for ports_open */
+		for (u32 i = 0; guarded(i); i++)
+			port_watch(guarded(i), true);
+	spin_unlock(&guard.lock);
 }
 
-bool guard_ends(const struct exit *x)
+bool guard_has(const struct exit *x)
 {
 	u8 byte;
-	bool ends = port_byte(x, 0, KBC_DATA, &byte);
+	bool ours = port_byte(x, 0, KBC_DATA, &byte);
 
 	for (u32 i = 0; guarded(i); i++)
-		ends |= port_byte(x, 0, guarded(i), &byte);
-	if (!atomic_load(&guard.armed) || !ends)
-		return false;
-	expect_output(false);
-	arm(false);
-	return true;
+		ours |= port_byte(x, 0, guarded(i), &byte);
+	return ours && atomic_load(&guard.armed);
 }
 
 static bool kbc_resets(const struct exit *x, u32 value)

@@ -142,8 +142,6 @@ enum exit_answer hypapps_on_exit(struct vcpu *v, const struct exit *x)
 	FOR_CHOSEN (h)
 		if (a == EXIT_PASS && (*h)->on_exit)
 			a = (*h)->on_exit(v, x);
-	if (x->kind == EXIT_PORT && x->port.string && guard_ends(x) && hypapps_wipe(v))
-		world_go(v);
 	return a == EXIT_PASS ? watch_on_exit(v, x) : a;
 }
 

@@ -112,6 +112,18 @@ bool port_watch(u16 port, bool on)
 	return ok;
 }
 
+bool ports_open(const struct exit *x)
+{
+	bool ok;
+
+	spin_lock(&guard, this_cpu());
+	ok = !guard_has(x);
+	for (u32 i = 0; ok && i < x->port.size; i++)
+		backend->trap_port(x->port.port + i, false);
+	spin_unlock(&guard);
+	return ok;
+}
+
 /* MSRs of the guest that are not in the CPU's while Lamina runs. */
 static const struct {
 	u32 msr;
@@ -174,10 +186,6 @@ enum exit_answer watch_on_exit(struct vcpu *v, const struct exit *x)
 	u32 msr = (u32)v->gpr[GPR_RCX];
 	const enum cpu_reg *reg;
 
-	if (x->kind == EXIT_PORT && x->port.string && is_watched(&ports, x->port.port)) {
-		backend->trap_port(x->port.port, false);
-		return EXIT_RETRY;
-	}
 	if (x->kind != EXIT_RDMSR && x->kind != EXIT_WRMSR)
 		return EXIT_PASS;
 	reg = kept_as(msr);

@@ -60,8 +60,8 @@ struct hypapp {
 /*
  * To be called whenever a secret comes to be: from now on the guest's ways to reset the machine
  * exit, so that wipe is called first: ports CF9h, 64h (command FEh and its like, and output port by
- * 60h), 92h and the FADT's reset register; until a guest does string I/O on one of them, which
- * wipes, and ends it. In init, or on a CPU that is in an exit.
+ * 60h), 92h and the FADT's reset register. String I/O there, and at the power-off's, is #GP then.
+ * In init, or on a CPU that is in an exit.
  */
 void reset_guard(void);
 
@@ -111,10 +111,12 @@ void hypapps_woken(void);
 /* Call wipe of all; v is this CPU's, NULL: the others have been stopped. True: the others stand
  * still now until world_go. */
 bool hypapps_wipe(struct vcpu *v);
-/* The guard's view of an EXIT_PORT: does this output reset the machine? Has string I/O, which is to
- * run without an exit, ended the guard? */
+/* The guard's view of an EXIT_PORT: does this output reset the machine? Is the port guarded now? */
 bool guard_sees_reset(const struct exit *x, u32 value);
-bool guard_ends(const struct exit *x);
+bool guard_has(const struct exit *x);
+/* The ports of this EXIT_PORT exit no more. False: a guarded one is among them, all is as it was.
+ */
+bool ports_open(const struct exit *x);
 
 /* BIT(enum exit_kind) of those that on_exit is to see. */
 extern _Atomic u32 hypapp_kinds;

@@ -25,7 +25,8 @@ bool msr_watch(u32 msr, bool on);
 /* The guest's value of an MSR, on its CPU. False: there is no such MSR. */
 bool msr_read(struct vcpu *v, u32 msr, u64 *value);
 
-/* EXIT_PORT of this I/O port likewise. Of string I/O only the first is seen: it ends the watch.
+/* EXIT_PORT of this I/O port likewise. Of string I/O only the first is seen: it ends the watch
+ * of all the ports it touches, or is #GP where it may not (reset_guard, and behind FFFFh).
  * False: too many (64). */
 bool port_watch(u16 port, bool on);
 

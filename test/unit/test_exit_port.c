@@ -84,6 +84,20 @@ bool guard_sees_reset(const struct exit *x, u32 value)
 	return resets;
 }
 
+/* 60h is guarded. */
+bool ports_open(const struct exit *x)
+{
+	for (u32 i = 0; i < x->port.size && x->port.port != 0x60; i++)
+		trapped_port[x->port.port + i] = false;
+	return x->port.port != 0x60;
+}
+
+enum exit_answer inject_gp(struct vcpu *cpu)
+{
+	assert_ptr_equal(cpu, v);
+	return EXIT_INJECTED;
+}
+
 void world_go(struct vcpu *cpu)
 {
 	assert_ptr_equal(cpu, v);
@@ -223,6 +237,15 @@ static void test_port_traps(void **state)
 	assert_int_equal(access_port(PM1A, 2, false, true), EXIT_RETRY);
 	for (u32 port = 0; port < 0x10000; port++)
 		assert_false(trapped_port[port]);
+	port_trap_power(true);
+	assert_int_equal(access_port(0x60, 1, false, true), EXIT_INJECTED);
+	assert_int_equal(access_port(0xfffc, 4, true, true), EXIT_RETRY);
+	assert_int_equal(access_port(0xfffd, 4, true, true), EXIT_INJECTED);
+	assert_int_equal(access_port(0xffff, 2, false, true), EXIT_INJECTED);
+	assert_int_equal(access_port(0xffff, 1, false, true), EXIT_RETRY);
+	assert_true(trapped_port[PM1A] && trapped_port[PM1A + 1]);
+	assert_int_equal(fake_cpu->port_count, 0);
+	port_trap_power(false);
 	machine.pm.pm1a_cnt = 0;
 	port_trap_power(true);
 	assert_false(trapped_port[0] || trapped_port[1]);

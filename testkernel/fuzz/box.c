@@ -125,6 +125,7 @@ void box_init(void)
 	if (cpu < LOW_ARENAS)
 		real_init(cpu);
 	box_reset();
+	tk_lldt(0); /* as after each run, not as RESET has it */
 	write_cr4(read_cr4() | CR4_OSFXSR);
 	tk_fninit();
 	tk_fxsave(clean_fpu);

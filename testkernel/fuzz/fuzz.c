@@ -6,6 +6,7 @@
  * fuzz.seconds=N, fuzz.from=N the number of the first, fuzz.batch=N, fuzz.stream=same|hostile,
  * fuzz.cpu=N one CPU alone. A single case (fuzz.count=1) is shown, before it is run and after.
  */
+#include "testkernel/acpi.h"
 #include "testkernel/asm.h"
 #include "testkernel/console.h"
 #include "testkernel/exec.h"
@@ -28,6 +29,7 @@
 #define AGAIN_EACH 16u	    /* that many, one case is run twice */
 #define RUNS	   100u	    /* of one case, ended by an interrupt that it lets in each time */
 #define LONG	   4000000u /* TSC ticks; much less than between two of the timer's */
+#define SCI_EN	   1	    /* PM1_CNT */
 #define STAR	   ((u64)(BS_UCODE32) << 48 | (u64)BS_CODE64 << 32)
 #define MSR_STAR   0xc0000081
 #define MSR_LSTAR  0xc0000082
@@ -92,6 +94,12 @@ static void put_back(const struct fuzz_case *c, const u64 *old, const bool *ther
 		watch_restart();
 }
 
+static void clear_ports(const struct fuzz_case *c)
+{
+	for (u16 i = 0; c->ports && i < 4; i++)
+		outb(c->ports + i, 0);
+}
+
 /* False: it has no end. */
 static bool run_case(struct fuzz_case *c, struct box_result *r, struct outcome *o)
 {
@@ -104,6 +112,7 @@ static bool run_case(struct fuzz_case *c, struct box_result *r, struct outcome *
 	while (!ended && long_runs < LONG_RUNS && runs++ < RUNS) {
 		u64 start = rdtsc();
 
+		clear_ports(c);
 		box_run(&c->run, r);
 		long_runs += rdtsc() - start > LONG;
 		put_back(c, old, there);
@@ -111,19 +120,6 @@ static bool run_case(struct fuzz_case *c, struct box_result *r, struct outcome *
 		o->broken_off += !ended;
 	}
 	return ended;
-}
-
-/* What an interrupt ends is run again: nothing of the first run may show then. */
-static void check_again(struct fuzz_case *c, const struct box_result *r, u64 number)
-{
-	static struct box_result again[BOX_CPUS];
-	static struct outcome unused[BOX_CPUS];
-	u32 cpu = this_cpu()->index;
-
-	if (run_case(c, &again[cpu], &unused[cpu]))
-		check(digest_of(&again[cpu]) == digest_of(r),
-		      "case %lu of CPU %u, %s, differs when it is run again", number, cpu,
-		      box_modes[c->run.mode].name);
 }
 
 static void show_state(const char *what, const struct box_state *s)
@@ -158,10 +154,8 @@ static void show_case(u32 cpu)
 	console_drain();
 }
 
-static void show_result(u32 cpu)
+static void show_result(const struct box_result *r)
 {
-	const struct box_result *r = &results[cpu];
-
 	note("out vector %u error %lx cs:rip %lx:%lx ss:rsp %lx:%lx", (u32)r->s.vector, r->s.error,
 	     r->s.cs, r->s.rip, r->s.ss, r->s.rsp);
 	show_state("out", &r->s);
@@ -170,6 +164,25 @@ static void show_result(u32 cpu)
 	for (u32 i = 0; i < 4; i++)
 		if (r->dr[i])
 			note("out dr%u %lx", i, r->dr[i]);
+}
+
+/* What an interrupt ends is run again: nothing of the first run may show then. */
+static void check_again(struct fuzz_case *c, const struct box_result *r, u64 number)
+{
+	static struct box_result again[BOX_CPUS];
+	static struct outcome unused[BOX_CPUS];
+	u32 cpu = this_cpu()->index;
+	bool same;
+
+	if (!run_case(c, &again[cpu], &unused[cpu]))
+		return;
+	same = digest_of(&again[cpu]) == digest_of(r);
+	check(same, "case %lu of CPU %u, %s, differs when it is run again", number, cpu,
+	      box_modes[c->run.mode].name);
+	if (same)
+		return;
+	show_result(r);
+	show_result(&again[cpu]);
 }
 
 /* Work of each CPU */
@@ -235,7 +248,7 @@ static void batch(struct plan *p)
 			tap("cases %lu to %lu of CPU %u give %lx", p->from, p->from + p->count - 1,
 			    i, outcomes[i].digest);
 		if (p->shown)
-			show_result(i);
+			show_result(&results[i]);
 	}
 	if (p->stream == FUZZ_HOSTILE) {
 		watch_lamina();
@@ -320,6 +333,8 @@ void group_fuzz(void)
 {
 	for (u32 i = 0; i < fuzz_cpus(); i++)
 		run_on(i, prepare, NULL);
+	if (acpi.pm1a_cnt)
+		outb(acpi.pm1a_cnt, SCI_EN); /* what the cases write there */
 	watch_init();
 	run_stream("same", FUZZ_SAME);
 	run_stream("hostile", FUZZ_HOSTILE);

@@ -110,6 +110,18 @@ static u32 displacement(struct gen *g)
 	return gen_random(g) & (gen_once_in(g, 8) ? 0x37373737 : 0x37);
 }
 
+/* Likewise, but of itself it could be HLT, CLI, or of any port. */
+static u8 sib(struct gen *g)
+{
+	u8 v = (u8)gen_random(g);
+
+	if (gen_once_in(g, 2))
+		v = (u8)((v & 0xc7) | 0x20); /* no index */
+	if ((v & 0xf4) == 0xe4 || (v & 0xfc) == 0x6c || v == 0xf4 || v == 0xfa)
+		v ^= 0x40;
+	return v;
+}
+
 static void operand(struct gen *g, u32 reg, u32 mod)
 {
 	u32 rm = gen_below(g, 8);
@@ -122,12 +134,10 @@ static void operand(struct gen *g, u32 reg, u32 mod)
 		return;
 	}
 	if (rm == 4) {
-		u8 sib = (u8)gen_random(g);
+		u8 byte = sib(g);
 
-		if (gen_once_in(g, 2))
-			sib = (u8)((sib & 0xc7) | 0x20); /* no index */
-		gen_byte(g, sib);
-		rm = sib & 7;
+		gen_byte(g, byte);
+		rm = byte & 7;
 	}
 	gen_bytes(g, displacement(g), mod == 0 ? (rm == 5 ? 4 : 0) : mod == 1 ? 1 : 4);
 }
@@ -247,6 +257,7 @@ void fuzz_make(struct fuzz_case *c, enum fuzz_stream stream, u64 seed, u64 numbe
 	c->run.code = c->code;
 	c->run.at = gen_once_in(&g, 4) ? 0xfe0 + gen_below(&g, 32) : gen_below(&g, CODE_END);
 	c->msrs = 0;
+	c->ports = 0;
 	c->lapic = false;
 	registers(&g);
 	for (u32 parts = 1 + gen_below(&g, PARTS); parts && !g.last && g.n < FUZZ_CODE - MARGIN;

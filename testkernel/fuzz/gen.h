@@ -21,6 +21,7 @@ struct fuzz_case {
 	struct box_run run;
 	u8 code[FUZZ_CODE];
 	u32 msr[FUZZ_MSRS], msrs; /* written: to be put back */
+	u16 ports;		  /* the first of four that keep what is written; 0: unused */
 	bool lapic;		  /* the local APIC's registers were written */
 };
 

@@ -262,23 +262,23 @@ static bool write_efer(struct gen *g)
 	return true;
 }
 
-/* A port that keeps what is written to it, of each CPU its own: among the DMA page registers. */
-static u32 scratch_port(void)
+/* Four that keep what is written to them, of each CPU its own: among the DMA page registers. */
+static u16 scratch_ports(void)
 {
-	return 0x80 + 4 * (this_cpu()->index % 4);
+	return (u16)(0x80 + 4 * (this_cpu()->index % 4));
 }
 
-/* That, and PM1_CNT, the port that Lamina guards. It is never written with SLP_EN, which is in its
+/* They, and PM1_CNT, the port that Lamina guards. It is never written with SLP_EN, which is in its
  * second byte. */
 static bool port(struct gen *g)
 {
 	static const u8 ops[] = {0xec, 0xed, 0xee, 0xef, 0x6c, 0x6d};
 	u8 op = ops[gen_below(g, ARRAY_SIZE(ops))];
 	bool out = op == 0xee || op == 0xef;
-	u32 at = acpi.pm1a_cnt + gen_below(g, 4) - 1, scratch = scratch_port();
+	u16 at = (u16)(acpi.pm1a_cnt + gen_below(g, 4) - 1), scratch = scratch_ports();
 
 	if (gen_once_in(g, 2) || (out && (op == 0xef || at != acpi.pm1a_cnt)))
-		at = scratch;
+		at = g->c->ports = scratch;
 	gen_load(g, RDX, at);
 	if (out)
 		gen_load(g, RAX, at == scratch ? gen_random(g) : 1);
