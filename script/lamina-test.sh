@@ -92,13 +92,13 @@ if uses host; then
 		libcapstone-dev=/usr/include/capstone/capstone.h \
 		libunicorn-dev=/usr/include/unicorn/unicorn.h
 fi
-if uses linux gdb holes bios alive picture probe probed verdict wiped held dma refusal reset bare same script fuzz kernel hostile iso installed panic guestos; then
+if uses linux gdb holes bios away alive picture probe probed verdict wiped held dma refusal reset bare same script fuzz kernel hostile iso installed panic guestos; then
 	build_lamina
 	need_emulator
 	need 'test with another firmware' seabios=/usr/share/seabios/bios.bin
 	run_make build/console build/test/alive.img build/test/triple.img build/test/reset.img build/test/down.img build/test/picture.img build/test/ntldr build/test/mach
 fi
-if uses linux held gdb holes bios bare hostile; then
+if uses linux held away gdb holes bios bare hostile; then
 	run_make build/lamina-trace
 	build_guest
 	cp "$linux/vmlinuz" "$build/guest/vmlinuz"

@@ -303,22 +303,39 @@ static long lamina_trace(void __user *arg)
 	return err;
 }
 
+static void mute(void *unused)
+{
+	apic->write(APIC_LVTT, APIC_LVT_MASKED);
+}
+
 /* The page is among the first 64 KiB, which Linux leaves alone. */
-static long lamina_init(unsigned long cpu)
+static void take_away(unsigned long cpu)
 {
 	static const u8 halt[] = {0xfa, 0xf4, 0xeb, 0xfd}; /* cli; hlt; jmp to hlt */
 	const unsigned int page = 8;
 	unsigned long flags;
 
-	if (cpu >= nr_cpu_ids || !cpu_online(cpu))
-		return -EINVAL;
 	memcpy(phys_to_virt(page << PAGE_SHIFT), halt, sizeof(halt));
 	local_irq_save(flags);
+	mdelay(10); /* it is back from the interrupt of mute */
 	apic->icr_write(APIC_INT_ASSERT | APIC_DM_INIT, per_cpu(x86_cpu_to_apicid, cpu));
 	mdelay(10);
 	apic->icr_write(APIC_INT_ASSERT | APIC_DM_STARTUP | page, per_cpu(x86_cpu_to_apicid, cpu));
 	local_irq_restore(flags);
-	return 0;
+}
+
+/* No tick may have the CPU in the kernel when the INIT comes: it could hold a lock. */
+static long lamina_init(unsigned long cpu)
+{
+	long err;
+
+	if (cpu >= nr_cpu_ids)
+		return -EINVAL;
+	err = cpu == get_cpu() ? -EBUSY : smp_call_function_single(cpu, mute, NULL, 1);
+	if (!err)
+		take_away(cpu);
+	put_cpu();
+	return err;
 }
 
 static long lamina_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

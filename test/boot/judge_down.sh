@@ -65,6 +65,8 @@ judge_wiped() {
 	rm -f "$dump"
 }
 
+away='isolcpus=1 irqaffinity=0' # what runs on a CPU that is taken away is lost
+
 # A program's vault is found in the memory of the running machine, and not when Linux has taken it down in any of these ways
 judge_held() {
 	qemu_words='-no-shutdown -chardev pipe,id=monitor,path=monitor -mon chardev=monitor,mode=readline'
@@ -73,7 +75,7 @@ judge_held() {
 		append="$common lamina.do=hold,$way" how_down=''
 		case $way in
 		panic) append="$append reboot=t" how_down='shutdown=panic' ;;
-		init) append="$append isolcpus=1 irqaffinity=0" ;; # what runs on a CPU that is taken away is lost
+		init) append="$append $away kept" ;;
 		esac
 		# shellcheck disable=SC2086 # words
 		pictured "$way" images_linux $opt $how_down
@@ -86,6 +88,19 @@ judge_held() {
 	done
 }
 
+# The same where no picture is taken: the program that held it looks itself
+judge_away() {
+	append="$append lamina.do=hold,init $away" end_text='guest: going down'
+	# shellcheck disable=SC2086
+	boot lamina images_linux $opt
+	ok 'a vault is held and wiped at an INIT of its CPU' wiped_by_init
+	ok 'and the guest lives on' has '^guest: going down'
+}
+
+wiped_by_init() {
+	has '^guest: vault: an INIT of its CPU ends it: yes' && has '^guest: vault: and wipes it: yes'
+}
+
 held() {
 	end='never'
 	case $1 in
@@ -93,7 +108,7 @@ held() {
 	reset) end='reboot: Restarting system' ;;
 	panic) end='^lamina: PANIC on CPU [0-9]+: the guest shut CPU' ;;
 	kept) end='^guest: going down' ;;
-	init) end='^guest: vault: an INIT of its CPU wipes it: yes' ;;
+	init) wiped_by_init && end='^guest: vault: held' ;;
 	esac
 	has '^guest: vault: held' && has "$end" && found
 }

@@ -104,7 +104,14 @@ box_nested64:
 	jae 1f
 	cmpw $TK_CODE64, 24(%rsp)
 	jne box_out64
-1:	addq $16, %rsp
+1:	cmpq $VEC_NMI, (%rsp)
+	jne 2f
+	pushq %rax
+	movq %rsp, %rax
+	andq $-BOX_SIZE, %rax
+	movl $1, B_NMI(%rax)
+	popq %rax
+2:	addq $16, %rsp
 	iretq
 
 /* The interrupt stacks are in the box. */

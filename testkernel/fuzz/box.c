@@ -143,6 +143,15 @@ void box_reset(void)
 		memset((void *)(uintptr_t)(arena() + ARENA_SIZE), INT3, ARENA_SIZE);
 }
 
+bool box_had_nmi(void)
+{
+	volatile u32 *nmi = own_box()->nmi;
+	bool had = *nmi;
+
+	*nmi = 0;
+	return had;
+}
+
 void box_window(u32 n, u64 frame)
 {
 	box_tables_window(this_cpu()->index, n, frame);

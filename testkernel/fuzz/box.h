@@ -92,6 +92,9 @@ void box_reset(void);
 /* False: real mode has no room for this CPU. */
 bool box_has(enum box_mode mode);
 
+/* An NMI has come on the way into the box or out of it, since this was asked last. */
+bool box_had_nmi(void);
+
 /* Page n of ARENA_HIDDEN is this frame from now on (0: none). */
 void box_window(u32 n, u64 frame);
 

@@ -78,6 +78,7 @@
 #define B_IDTR32 0x290
 #define B_FRAME	 0x2a0 /* EIP CS EFLAGS ESP SS ES DS FS GS, 32 bits each */
 #define B_FAR	 0x2c8
+#define B_NMI	 0x2d0	/* 32 bits: set by an NMI on the way in or out */
 #define B_STACK	 0x2000 /* top of the stack of 32-bit code */
 
 /* How a box is entered */

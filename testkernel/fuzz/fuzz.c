@@ -114,6 +114,8 @@ static bool run_case(struct fuzz_case *c, struct box_result *r, struct outcome *
 
 		clear_ports(c);
 		box_run(&c->run, r);
+		if ((u32)r->s.vector == VECTOR_NMI || box_had_nmi())
+			watch_had_nmi();
 		long_runs += rdtsc() - start > LONG;
 		put_back(c, old, there);
 		ended = !was_interrupted(r);

@@ -205,6 +205,8 @@ static void registers(struct gen *g)
 
 	for (u32 i = 0; i < 16; i++)
 		s->gpr[i] = gen_value(g);
+	if ((u32)s->gpr[RAX] == 1) /* a jump into CPUID: Lamina hides what it has */
+		s->gpr[RAX] = 2;
 	s->gpr[RSP] = ARENA_STACK + 0x800 + gen_below(g, 32) * 8;
 	s->ds = s->es = s->fs = s->gs = g->mode->data;
 	if (g->stream == FUZZ_HOSTILE)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "testkernel/fuzz/watch.h"
+
+#include <stdatomic.h>
+
 #include "testkernel/groups.h"
 #include "testkernel/lamina.h"
 #include "testkernel/lapic.h"
@@ -22,6 +25,7 @@
 #define PORT_CMOS   0x70
 #define PATTERN	    0x5a5a5a5a5a5a5a5aULL
 #define EYES	    16u /* places that are looked at after a batch */
+#define NMI_PAUSES  100000u
 #define STALLED	    20u /* waits of smp.h without one case */
 
 static struct lamina_memory {
@@ -32,11 +36,30 @@ static struct lamina_memory {
 } lamina;
 
 static volatile bool takes_nmi[BOX_CPUS];
+static _Atomic bool coming[BOX_CPUS]; /* an NMI that has been sent and not been seen */
+static _Atomic bool locked[BOX_CPUS]; /* both of that CPU */
 static u64 clock_start;
+
+static void lock(u32 cpu)
+{
+	while (atomic_exchange(&locked[cpu], true))
+		cpu_pause();
+}
+
+static void unlock(u32 cpu)
+{
+	atomic_store(&locked[cpu], false);
+}
 
 static void ignore(struct trap_frame *f)
 {
 	(void)f;
+	watch_had_nmi();
+}
+
+void watch_had_nmi(void)
+{
+	atomic_store(&coming[this_cpu()->index], false);
 }
 
 static void hook_nmi(void *unused)
@@ -92,19 +115,42 @@ static u64 hidden_page(struct gen *g)
 	return lamina.base + gen_below(g, (u32)pages) * PAGE_SIZE;
 }
 
+/* On the way to legacy modes none may come. Not for ever: a case may have made one go astray. */
+static void let_nmis(u32 cpu, bool allowed)
+{
+	lock(cpu);
+	takes_nmi[cpu] = allowed;
+	unlock(cpu);
+	for (u32 i = 0; !allowed && atomic_load(&coming[cpu]) && i < NMI_PAUSES; i++)
+		if (box_had_nmi())
+			watch_had_nmi();
+		else
+			cpu_pause();
+	if (!allowed)
+		watch_had_nmi();
+}
+
+static void send_nmi(u32 to)
+{
+	lock(to);
+	if (takes_nmi[to] && !atomic_exchange(&coming[to], true))
+		lapic_send(cpus[to].apic_id, ICR_NMI);
+	unlock(to);
+}
+
 void watch_disturb(const struct fuzz_case *c, u64 number)
 {
 	u32 self = this_cpu()->index, n = cpu_count < BOX_CPUS ? cpu_count : BOX_CPUS;
 	struct gen g = {.state = number * 0x9e3779b97f4a7c15 + self};
 
-	takes_nmi[self] = box_modes[c->run.mode].kind == KIND_LONG;
+	let_nmis(self, box_modes[c->run.mode].kind == KIND_LONG);
 	if (gen_once_in(&g, 16))
 		box_window(gen_below(&g, WINDOW_PAGES), hidden_page(&g));
 	if (gen_once_in(&g, 16)) {
 		u32 to = gen_below(&g, n);
 
-		if (takes_nmi[to] && gen_once_in(&g, 2))
-			lapic_send(cpus[to].apic_id, ICR_NMI);
+		if (gen_once_in(&g, 2))
+			send_nmi(to);
 		else
 			lapic_send(cpus[to].apic_id, ICR_FIXED | (VEC_TEST + gen_below(&g, 8)));
 	}

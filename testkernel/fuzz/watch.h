@@ -17,6 +17,9 @@ void watch_restart(void);
  * only to a CPU whose case stays in long mode. */
 void watch_disturb(const struct fuzz_case *c, u64 number);
 
+/* The calling CPU's case has ended by an NMI. */
+void watch_had_nmi(void);
+
 /* Waits for a CPU's batch, however long it takes as long as it goes on. */
 void watch_finish(u32 cpu);
 
