@@ -15,6 +15,7 @@
 #include <linux/smp.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
+#include <linux/workqueue.h>
 #include <asm/apic.h>
 #include <asm/asm.h>
 #include <asm/processor.h>
@@ -324,13 +325,15 @@ static void take_away(unsigned long cpu)
 	local_irq_restore(flags);
 }
 
-/* No tick may have the CPU in the kernel when the INIT comes: it could hold a lock. */
+/* No tick may have the CPU in the kernel when the INIT comes: it could hold a lock. What waits for
+ * all CPUs, as the release of a loaded module's init memory, has to be done before. */
 static long lamina_init(unsigned long cpu)
 {
 	long err;
 
 	if (cpu >= nr_cpu_ids)
 		return -EINVAL;
+	flush_scheduled_work();
 	err = cpu == get_cpu() ? -EBUSY : smp_call_function_single(cpu, mute, NULL, 1);
 	if (!err)
 		take_away(cpu);
