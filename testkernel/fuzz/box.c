@@ -355,11 +355,12 @@ static void after(u64 efer, u64 xcr0, struct box_result *out)
 }
 
 /* The flags that the platform does not get right, and their copy in the frame on the stack of the
- * code: RF, and at a page or double fault those of arithmetic */
+ * code: RF, and those of arithmetic at what a memory operand raises */
 static void forget_flags(u8 kind, struct box_state *out)
 {
 	u64 at = (out->rsp - 4) & (ARENA_SIZE - 1);
-	bool fault = out->vector == VECTOR_PF || out->vector == VECTOR_DF;
+	bool fault =
+		out->vector == VECTOR_DF || (out->vector >= VECTOR_SS && out->vector <= VECTOR_PF);
 	u32 wrong = (u32)RFLAGS_RF | (fault ? RFLAGS_ARITHMETIC : 0);
 
 	out->rflags &= ~(u64)wrong;
