@@ -95,7 +95,8 @@ port_92:
 triple:
 	lidtl	AT(no_idt)
 	int3
-string:
+string:	movw	$AT(power), 13 * 4	/* #GP is due: string I/O there would not be seen */
+	movw	$0, 13 * 4 + 2
 	mov	$AT(six), %si
 	mov	$RESET_CONTROL, %dx
 	outsb
