@@ -4,6 +4,8 @@
  * manual's tables, and that NMIs arrive once each, two at most waiting.
  */
 #include "unit.h"
+#include "core/trap.h"
+#include "hv/exit.h"
 #include "vmx/vmx.h"
 #include "x86/cr.h"
 #include "x86/insn.h"
@@ -13,6 +15,16 @@ static struct vcpu vcpu;
 static struct vmx_vcpu vmx;
 
 #define INFO(type, vector) (INTR_INFO_VALID | (type) << 8 | (vector))
+
+void trap_unblock_nmi(void)
+{
+}
+
+void vmx_entry_failed(struct vcpu *v)
+{
+	(void)v;
+	abort();
+}
 
 static void restart(void)
 {
@@ -253,13 +265,44 @@ static void test_real_mode(void **state)
 	assert_entry(INFO((u64)INTR_TYPE_HARD_EXC, VECTOR_GP), 0);
 }
 
+/* An exit with these values while IRET runs, which has unblocked NMIs: are they blocked again? */
+static bool iret_undone(u32 reason, u64 qual, u64 info, u64 vectoring)
+{
+	struct exit x = {0};
+
+	restart();
+	vmwrite(VMCS_EXIT_REASON, reason);
+	vmwrite(VMCS_EXIT_QUALIFICATION, qual);
+	vmwrite(VMCS_EXIT_INTR_INFO, info);
+	vmwrite(VMCS_IDT_VECTORING_INFO, vectoring);
+	vmx_decode(&vcpu, &x);
+	return vmread(VMCS_GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_NMI;
+}
+
+/* Bit 12 says that IRET did it; where an event was being delivered it says nothing, and of an EPT
+ * misconfiguration neither (Intel SDM vol. 3C, 28.2.3 and table 28-7). */
+static void test_iret(void **state)
+{
+	const u64 fault = INFO((u64)INTR_TYPE_HARD_EXC, VECTOR_PF), unblock = INTR_INFO_NMI_UNBLOCK;
+	const u64 delivery = INFO((u64)INTR_TYPE_EXT, 0x30);
+
+	(void)state;
+	assert_true(iret_undone(VMX_EPT_VIOLATION, unblock, 0, 0));
+	assert_false(iret_undone(VMX_EPT_VIOLATION, 0, 0, 0));
+	assert_false(iret_undone(VMX_EPT_VIOLATION, unblock, 0, delivery));
+	assert_false(iret_undone(VMX_EPT_MISCONFIG, unblock, 0, 0));
+	assert_true(iret_undone(VMX_EXCEPTION_OR_NMI, 0, fault | unblock, 0));
+	assert_false(iret_undone(VMX_EXCEPTION_OR_NMI, unblock, fault, 0));
+	assert_false(iret_undone(VMX_EXCEPTION_OR_NMI, 0, fault | unblock, delivery));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_double_faults),	cmocka_unit_test(test_serial_pairs),
 		cmocka_unit_test(test_redelivery),	cmocka_unit_test(test_nmi_blocked),
 		cmocka_unit_test(test_nmi_is_not_lost), cmocka_unit_test(test_nmi_count),
-		cmocka_unit_test(test_real_mode),
+		cmocka_unit_test(test_real_mode),	cmocka_unit_test(test_iret),
 	};
 
 	return RUN_SEEDED(tests);

@@ -58,7 +58,7 @@ $(BUILD)/unit/64/test_vmx_check: UNIT_LIBS += -Wl,--wrap=fmt_va
 $(BUILD)/unit/64/test_vmx_check: $(patsubst %.c,$(BUILD)/unit/64/%.o,core/check.c $(wildcard vmx/vmx_check*.c))
 
 $(BUILD)/unit/64/test_vmx_cr: $(BUILD)/unit/64/vmx/vmx_cr.o
-$(BUILD)/unit/64/test_vmx_event: $(BUILD)/unit/64/vmx/vmx_event.o
+$(BUILD)/unit/64/test_vmx_event: $(BUILD)/unit/64/vmx/vmx_event.o $(BUILD)/unit/64/vmx/vmx_decode.o
 $(BUILD)/unit/64/test_svm_check: $(patsubst %,$(BUILD)/unit/64/%.o,core/check svm/svm_check)
 $(BUILD)/unit/64/test_svm_cr: $(BUILD)/unit/64/svm/svm_cr.o
 $(BUILD)/unit/64/test_svm_decode: $(patsubst %,$(BUILD)/unit/64/svm/svm_%.o,decode run)

@@ -75,7 +75,8 @@ static void at_once(u64 seed)
 	tap("%u touches of Lamina's memory by each CPU at once, while an MTRR changes", ROUNDS);
 }
 
-/* The code: a store to the local APIC's TPR across the end of a page, then the way out. */
+/* The code: a store to the local APIC's TPR across the end of a page, then the way out. The page
+ * that comes first in memory is the second of the code. */
 static u8 code_pages[2 * PAGE_SIZE] __attribute__((aligned(4096)));
 static volatile bool stop;
 
@@ -89,7 +90,7 @@ static void flip(void *byte)
 	}
 }
 
-/* EAX to the TPR, by `mov %eax, 0x80(%rdi)` whose first three bytes end a page. */
+/* EAX to the TPR, by `mov %eax, 0x80(%rdi)` whose first byte ends a page. */
 static void store_across(u64 code, u32 value)
 {
 	struct exec e = {.f.gpr = {[RSI] = code, [RAX] = value, [RDI] = this_cpu()->lapic_page}};
@@ -101,13 +102,14 @@ static void store_across(u64 code, u32 value)
 static void self_modifying(void)
 {
 	static const u8 store[] = {0x89, 0x87, 0x80, 0x00, 0x00, 0x00, 0xcd, VEC_DONE};
-	u8 *at = code_pages + PAGE_SIZE - 3;
-	u64 code = window_map(SLOT, (uintptr_t)code_pages, PTE_W | PTE_P) + PAGE_SIZE - 3;
+	u8 *at = code_pages + 2 * PAGE_SIZE - 1;
+	u64 page = window_map(SLOT, (uintptr_t)code_pages + PAGE_SIZE, PTE_W | PTE_P);
+	u64 code = page + PAGE_SIZE - 1;
 	u32 before = lapic_read(APIC_TPR);
 
-	window_map(SLOT + 1, (uintptr_t)code_pages + PAGE_SIZE, PTE_W | PTE_P);
+	window_map(SLOT + 1, (uintptr_t)code_pages, PTE_W | PTE_P);
 	for (u32 i = 0; i < sizeof(store); i++)
-		at[i] = store[i];
+		*(i ? code_pages + i - 1 : at) = store[i];
 	for (u32 i = 0; i < 16; i++) {
 		store_across(code, i << 4);
 		check(lapic_read(APIC_TPR) == i << 4, "TPR is %x", lapic_read(APIC_TPR));

@@ -7,8 +7,12 @@
 #include "lib/string.h"
 #include "x86/cr.h"
 
-#define MARGIN	 40 /* bytes that one part needs at most */
-#define PARTS	 6  /* in a case, at most */
+#define MARGIN 48 /* bytes that one part needs at most */
+#define NOPS   0x9090909090909090
+#define LONGER                                                                                     \
+	8	   /* bytes: what such prefixes add at most is a SIB byte, a displacement, half an \
+		      immediate */
+#define PARTS	 6 /* in a case, at most */
 #define CODE_END 0x1f00
 
 u32 gen_random(struct gen *g)
@@ -168,8 +172,12 @@ void gen_prefixes(struct gen *g)
 
 	if (g->c->run.mode == BOX_REAL_MODE)
 		return;
-	while (gen_once_in(g, 8))
-		gen_byte(g, list[gen_below(g, ARRAY_SIZE(list))]);
+	while (gen_once_in(g, 8)) {
+		u8 byte = list[gen_below(g, ARRAY_SIZE(list))];
+
+		gen_byte(g, byte);
+		g->longer |= g->mode->bits != 64 && (byte & 0xfe) == 0x66;
+	}
 	if (g->mode->bits == 64 && gen_once_in(g, 8))
 		gen_byte(g, 0x40 | (gen_random(g) & 15));
 }
@@ -183,12 +191,15 @@ static void part(struct gen *g)
 	u32 n = g->n;
 	bool done;
 
+	g->longer = false;
 	if (g->stream == FUZZ_HOSTILE && gen_once_in(g, 2))
 		done = gen_hostile(g);
 	else
 		done = kinds[gen_below(g, ARRAY_SIZE(kinds))](g);
 	if (!done)
 		g->n = n;
+	else if (g->longer)
+		gen_bytes(g, NOPS, LONGER);
 }
 
 static void registers(struct gen *g)

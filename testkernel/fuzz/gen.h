@@ -36,7 +36,8 @@ struct gen {
 	enum fuzz_stream stream;
 	u32 n; /* bytes so far */
 	bool amd, tcg;
-	bool last; /* nothing may follow */
+	bool last;   /* nothing may follow */
+	bool longer; /* a prefix may have it reach into what follows */
 };
 
 u32 gen_random(struct gen *g);

@@ -243,7 +243,7 @@ bool gen_plain(struct gen *g)
 	gen_prefixes(g);
 	gen_bytes(g, p->code, p->size);
 	gen_memory(g, p->digit < 0 ? gen_below(g, 8) : (u32)p->digit);
-	/* in 16-bit code the immediate of 69h is shorter: two bytes more are two instructions */
+	/* in 16-bit code the immediate of 69h is shorter */
 	gen_bytes(g, 0, g->mode->bits == 16 && p->imm == 4 ? 2 : p->imm);
 	return true;
 }
