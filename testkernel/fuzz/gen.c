@@ -7,11 +7,9 @@
 #include "lib/string.h"
 #include "x86/cr.h"
 
-#define MARGIN 48 /* bytes that one part needs at most */
-#define NOPS   0x9090909090909090
-#define LONGER                                                                                     \
-	8	   /* bytes: what such prefixes add at most is a SIB byte, a displacement, half an \
-		      immediate */
+#define MARGIN	 48 /* bytes that one part needs at most */
+#define NOPS	 0x9090909090909090
+#define LONGER	 8 /* bytes that a prefix may add: SIB, displacement, half an immediate */
 #define PARTS	 6 /* in a case, at most */
 #define CODE_END 0x1f00
 
