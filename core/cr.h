@@ -7,6 +7,10 @@
 #include "hv/exit.h"
 #include "hv/vcpu.h"
 #include "verdict/verdict.h"
+#include "x86/cr.h"
+
+/* Where the code of SMM exits, an SMI and RSM change these bits of the real CR0. */
+#define CR0_BY_SMI (CR0_PE | CR0_PG)
 
 /* The CR4 bits that CPUID tells of on this CPU. */
 u64 cr4_supported(void);

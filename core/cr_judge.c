@@ -103,7 +103,9 @@ static struct machine_facts know_machine(struct vcpu *v, enum crm_name name)
 static void know_state(struct vcpu *v, const struct crm_cr *now, struct access *a)
 {
 	const struct crm_cr *was = &kept[v->index].cr[a->cr];
-	u64 ts = a->cr == CRM_CR0 && backend->vendor == CRM_AMD ? now->hw & ~was->hw & CR0_TS : 0;
+	bool follows = a->cr == CRM_CR0 && backend->vendor == CRM_AMD; /* as get() of exit_cr.c */
+	u64 ts = follows ? now->hw & ~was->hw & CR0_TS : 0;
+	u64 owned = was->owned & ~ts;
 
 	a->has |= HAS_CPU | HAS_RIP | HAS_HW | HAS_OWNED | HAS_SHADOW;
 	a->from_lamina = true;
@@ -111,9 +113,9 @@ static void know_state(struct vcpu *v, const struct crm_cr *now, struct access *
 	a->hw = now->hw;
 	a->owned = now->owned;
 	a->shadow = now->shadow;
-	a->hw_moved = (now->hw ^ was->hw) & was->owned & ~ts; /* as get() of exit_cr.c has it */
-	a->shadow_moved =
-		now->owned != was->owned || ((now->shadow ^ was->shadow) & was->owned & ~ts) != 0;
+	a->hw_moved = (now->hw ^ was->hw) & owned;
+	owned &= ~(follows ? CR0_BY_SMI : 0);
+	a->shadow_moved = now->owned != was->owned || ((now->shadow ^ was->shadow) & owned) != 0;
 }
 
 /* The code before the write, as much as lies in its page. */

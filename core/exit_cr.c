@@ -46,9 +46,10 @@ static struct crm_cr get(struct vcpu *v, enum crm_name name)
 	struct crm_cr c = {backend->state_get(v, r), backend->state_get(v, r + 1),
 			   backend->state_get(v, r + 2)};
 
-	/* AMD-V carries a task switch out by itself, which sets TS in the real register */
+	/* AMD-V carries a task switch out by itself, which sets TS in the real register; SMM's
+	 * code, which exits on QEMU, comes and goes with its own mode */
 	if (name == CRM_CR0 && backend->vendor == CRM_AMD)
-		c.shadow |= c.hw & CR0_TS;
+		c.shadow = (c.shadow & ~CR0_BY_SMI) | (c.hw & (CR0_BY_SMI | CR0_TS));
 	return c;
 }
 

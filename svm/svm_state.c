@@ -128,7 +128,7 @@ u64 svm_state_get(struct vcpu *v, enum cpu_reg r)
 	if (r >= REG_SEG0)
 		return get_segment(v, r);
 	if (r == REG_EFER)
-		return svm_caps.tcg ? svm_of(v)->efer : vmcb_read(v, VMCB_EFER) & ~EFER_SVME;
+		return (vmcb_read(v, VMCB_EFER) & ~EFER_SVME) | svm_of(v)->lme;
 	if (field_of[r])
 		return vmcb_read(v, field_of[r]);
 	soft = soft_cr(v, r);
@@ -151,7 +151,7 @@ void svm_state_set(struct vcpu *v, enum cpu_reg r, u64 value)
 		vmcb_write(v, VMCB_SHADOW, value & 1);
 		svm_of(v)->nmi_masked = value & BIT(3);
 	} else if (r == REG_EFER) {
-		svm_of(v)->efer = value;
+		svm_of(v)->lme = svm_caps.tcg ? value & EFER_LME : 0;
 		vmcb_write(v, VMCB_EFER, hardware_efer(v, value));
 	} else if (field(r)) {
 		if (r == REG_CR2) /* Bochs's VMRUN does not load it */

@@ -263,6 +263,11 @@ judge_guest() {
 		;;
 	esac
 	case ,$do, in *,suspend,*) judge_suspended ;; esac
+	case ,$do, in *,smi,*)
+		ok 'it lives through SMIs' count 3 '^guest: after SMI [123]'
+		ok 'for which nobody but the platform is blamed' count 0 '; verdict: (guest|Lamina|undecided)'
+		;;
+	esac
 	case ,$do, in *,hotplug,*)
 		ok 'CPU 1 went off three times' count 3 '^guest: hotplug [123]: .*cpu1 is off'
 		ok 'and came back three times' count 3 '^guest: hotplug [123]: .*cpu1 is on'

@@ -135,6 +135,40 @@ static void test_state(void **state)
 	assert_int_equal(cr_verdicts(V_PLATFORM), platform + 3);
 }
 
+/* On AMD-V, where SMM's code exits: an SMI and RSM change the mode, the handler has its own, and
+ * the system its own again. Only the platform is blamed. */
+static void test_smi(void **state)
+{
+	const u64 system = CR0_PG | CR0_PE | CR0_ET | CR0_MP | CR0_NE, mode = CR0_PG | CR0_PE;
+	const u64 handler = (system & ~mode) | CR0_PE;
+	struct backend amd = fake;
+	u64 lamina, platform, drops = cr_dropped();
+
+	(void)state;
+	amd.vendor = CRM_AMD;
+	backend = &amd;
+	cr_own(v, CRM_CR0, ~0ULL);
+	mov_to(0, GPR_RAX, system);
+	lamina = cr_verdicts(V_LAMINA);
+	platform = cr_verdicts(V_PLATFORM);
+	for (u32 i = 0; i < 2; i++) {
+		reg[REG_CR0] &= ~mode;
+		assert_int_equal(guest_cr(v, CRM_CR0), system & ~mode);
+		assert_int_equal(mov_to(0, GPR_RAX, handler), EXIT_ADVANCE);
+		assert_int_equal(guest_cr(v, CRM_CR0), handler);
+		assert_int_equal(reg[REG_CR0], handler);
+		reg[REG_CR0] = system;
+		assert_int_equal(guest_cr(v, CRM_CR0), system);
+		assert_int_equal(mov_to(0, GPR_RAX, system | CR0_WP), EXIT_ADVANCE);
+		assert_int_equal(reg[REG_CR0], system | CR0_WP);
+		mov_to(0, GPR_RAX, system);
+	}
+	assert_int_equal(cr_verdicts(V_PLATFORM), platform + 4);
+	assert_int_equal(cr_verdicts(V_LAMINA), lamina);
+	assert_int_equal(cr_dropped(), drops);
+	backend = &fake;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +176,7 @@ int main(void)
 		cmocka_unit_test_setup(test_quirk, setup),
 		cmocka_unit_test_setup(test_show, setup),
 		cmocka_unit_test_setup(test_state, setup),
+		cmocka_unit_test_setup(test_smi, setup),
 	};
 
 	return RUN(tests);

@@ -273,6 +273,13 @@ static void test_efer(void **state)
 		svm_state_set(v, REG_CR0, CR0_PG | CR0_PE);
 		svm_state_set(v, REG_EFER, EFER_LME | EFER_LMA);
 		assert_int_equal(vmcb_read(v, VMCB_EFER), EFER_SVME | EFER_LME | EFER_LMA);
+		/* an SMI, an exit of its handler, and RSM */
+		vmcb_write(v, VMCB_CR0, CR0_PE);
+		vmcb_write(v, VMCB_EFER, 0);
+		svm_state_set(v, REG_EFER, svm_state_get(v, REG_EFER) & ~(u64)EFER_LMA);
+		assert_false(svm_state_get(v, REG_EFER) & EFER_LMA);
+		vmcb_write(v, VMCB_EFER, EFER_SVME | EFER_LME | EFER_LMA);
+		assert_int_equal(svm_state_get(v, REG_EFER), EFER_LME | EFER_LMA);
 	}
 }
 
