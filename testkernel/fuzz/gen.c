@@ -9,7 +9,7 @@
 
 #define MARGIN	 48 /* bytes that one part needs at most */
 #define NOPS	 0x9090909090909090
-#define LONGER	 8 /* bytes that a prefix may add: SIB, displacement, half an immediate */
+#define LONGER	 8 /* bytes that a prefix may add: SIB, displacement, an immediate */
 #define PARTS	 6 /* in a case, at most */
 #define CODE_END 0x1f00
 
@@ -174,7 +174,7 @@ void gen_prefixes(struct gen *g)
 		u8 byte = list[gen_below(g, ARRAY_SIZE(list))];
 
 		gen_byte(g, byte);
-		g->longer |= g->mode->bits != 64 && (byte & 0xfe) == 0x66;
+		g->longer |= (byte & 0xfe) == 0x66 || byte == 0xf2; /* VMREAD to INSERTQ */
 	}
 	if (g->mode->bits == 64 && gen_once_in(g, 8))
 		gen_byte(g, 0x40 | (gen_random(g) & 15));

@@ -37,8 +37,13 @@ static const u8 no_user_0f[] = {0x01, 0x31, 0x33, 0xa2, 0xc7};
 /* Behind 0Fh: BT, BTS, BTR, BTC */
 static const u8 bit_tests[] = {0xa3, 0xab, 0xb3, 0xba, 0xbb};
 
+/* Shifts and rotates: at a page fault of one QEMU pushes any flags, VM and what lies above too */
+static const u8 shifts[] = {0xc0, 0xc1, 0xd0, 0xd1, 0xd2, 0xd3};
+
 static bool refused(const struct gen *g, u8 before, u8 byte)
 {
+	if (quirk_here(TCG_LAZY_FLAGS) && IS_IN(shifts, byte))
+		return true;
 	if (before == 0x0f && IS_IN(bit_tests, byte) && quirk_here(TCG_BIT_TEST_FLAGS))
 		return true;
 	if (byte == LOCK && quirk_here(TCG_LOCK_ABORTS))
