@@ -361,7 +361,8 @@ static void forget_flags(u8 kind, struct box_state *out)
 	u64 at = (out->rsp - 4) & (ARENA_SIZE - 1);
 	bool fault =
 		out->vector == VECTOR_DF || (out->vector >= VECTOR_SS && out->vector <= VECTOR_PF);
-	u32 wrong = (u32)RFLAGS_RF | (fault ? RFLAGS_ARITHMETIC : 0);
+	bool lazy = fault && quirk_here(TCG_LAZY_FLAGS);
+	u32 wrong = (u32)RFLAGS_RF | (lazy ? RFLAGS_ARITHMETIC : 0);
 
 	out->rflags &= ~(u64)wrong;
 	if (kind == KIND_KERNEL && out->vector != VECTOR_DF && at <= ARENA_SIZE - 4)

@@ -46,7 +46,7 @@ static bool refused(const struct gen *g, u8 before, u8 byte)
 		return true;
 	if (before == 0x0f && IS_IN(bit_tests, byte) && quirk_here(TCG_BIT_TEST_FLAGS))
 		return true;
-	if ((byte == LOCK || (before == 0x0f && byte == 0x38)) && quirk_here(TCG_LOCK_ABORTS))
+	if ((byte == LOCK || (before == 0x0f && byte == 0x38)) && quirk_here(TCG_ENDS_ITSELF))
 		return true;
 	if (g->mode->cpl == 3)
 		return before == 0x0f && IS_IN(no_user_0f, byte);
