@@ -128,7 +128,7 @@ struct svm_vcpu {
 	struct {
 		u64 shadow, owned;
 	} cr[CRM_CRS];
-	u64 lme;	 /* the guest's, kept from the hardware (svm_state.c) */
+	u64 lme;	 /* the guest's EFER.LME, which QEMU may not get (svm_state.c) */
 	u32 nmis;	 /* NMIs that wait for the guest to be able to take them: 0 to 2 */
 	bool nmi_masked; /* the guest is in its NMI handler */
 	u32 exceptions;	 /* what exits besides what trap_events asks for */

@@ -151,7 +151,7 @@ void svm_state_set(struct vcpu *v, enum cpu_reg r, u64 value)
 		vmcb_write(v, VMCB_SHADOW, value & 1);
 		svm_of(v)->nmi_masked = value & BIT(3);
 	} else if (r == REG_EFER) {
-		svm_of(v)->lme = svm_caps.tcg ? value & EFER_LME : 0;
+		svm_of(v)->lme = value & EFER_LME;
 		vmcb_write(v, VMCB_EFER, hardware_efer(v, value));
 	} else if (field(r)) {
 		if (r == REG_CR2) /* Bochs's VMRUN does not load it */
