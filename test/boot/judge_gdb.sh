@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh disable=SC2154 # the variables are run-case's
 # A stock gdb stops a Linux guest, looks, and lets it go on to its end.
+# gdb connects while Linux starts: before break= is reached, or when Linux already waits there. Both go on alike.
 
 # address SYMBOL: of the guest's kernel
 address() {
@@ -12,15 +13,17 @@ gdb_script() {
 	cat <<-EOF
 		set pagination off
 		printf "protected: %d\n", \$cr0 & 1
-		set var \$was = \$rip
-		stepi
-		printf "moved: %d\n", \$rip != \$was
-		continue
+		if \$rip != 0x$waits
+		  continue
+		end
 		info symbol \$rip
 		printf "return address: "
 		info symbol *(unsigned long *)\$rsp
 		x/s 0x$banner
 		monitor cr
+		set var \$was = \$rip
+		stepi
+		printf "moved: %d\n", \$rip != \$was
 		break *free_initmem
 		continue
 		info symbol \$rip
@@ -62,6 +65,7 @@ interrupt_gdb() {
 }
 
 judge_gdb() {
+	waits=$(address kernel_init_freeable)
 	gdb_script >"$work/script"
 	gdb_line "$work/gdb"
 	mkdir -p "$work/lamina"
@@ -74,12 +78,12 @@ judge_gdb() {
 	interrupt_gdb &
 	interrupter=$!
 	# shellcheck disable=SC2086
-	boot lamina images_linux gdb=com2 break.action=wait break="$(address kernel_init_freeable)" $opt
+	boot lamina images_linux gdb=com2 break.action=wait break="$waits" $opt
 	wait $driver || :
 	kill $interrupter 2>/dev/null || :
 	[ -z "${gdb_pid:-}" ] || kill "$gdb_pid" 2>/dev/null || :
 	judge_guest
-	ok 'gdb stops the running guest' gdb_says 1 '^protected: 1$'
+	ok 'gdb stops the guest' gdb_says 1 '^protected: 1$'
 	ok 'it steps' gdb_says 1 '^moved: 1$'
 	ok 'break= stops at the first instruction of kernel_init_freeable' gdb_says 1 '^kernel_init_freeable in section'
 	ok 'where it was called from is on its stack' gdb_says 1 '^return address: kernel_init \+ '
