@@ -2,6 +2,7 @@
 /* A triple fault: hardware would reset the machine (Intel SDM vol. 3A, 6.15). */
 #include "core/core.h"
 #include "core/exit_handlers.h"
+#include "core/layout.h"
 #include "core/panic.h"
 #include "core/reset.h"
 #include "core/serial.h"
@@ -28,10 +29,13 @@ void machine_reset(const char *why)
 
 enum exit_answer exit_shutdown(struct vcpu *v, const struct exit *x)
 {
-	char why[80];
+	/* One emulator can store Lamina's state as the guest's (doc/platforms.md, tcg-ferr-race).
+	 */
+	bool ours = backend->state_get(v, REG_CR3) == read_cr3() && x->rip >= HV_VMA;
+	char why[96];
 
-	fmt(why, sizeof(why), "the guest shut CPU %u down (triple fault) at RIP %" FMT64 "x",
-	    v->index, x->rip);
+	fmt(why, sizeof(why), "the %s CPU %u down (triple fault) at RIP %" FMT64 "x",
+	    ours ? "platform, with Lamina's state, shut" : "guest shut", v->index, x->rip);
 	if (machine.opt.shutdown == OPT_SHUTDOWN_PANIC)
 		panic("%s", why);
 	machine_reset(why);

@@ -195,6 +195,7 @@ static const struct quirk_entry quirks[QUIRKS] = {
 	[TCG_ENDS_ITSELF] = {"tcg-ends-itself", on_tcg},
 	[TCG_LAZY_FLAGS] = {"tcg-lazy-flags", on_tcg},
 	[TCG_BIT_TEST_FLAGS] = {"tcg-bit-test-flags", on_tcg},
+	[TCG_STEP_CLEARS_B] = {"tcg-step-clears-b", on_tcg},
 	[BOCHS_APIC_PANICS] = {"bochs-apic-panics", on_bochs},
 	[BOCHS_ENTRY_AC] = {"bochs-entry-ac", on_bochs},
 	[TCG_NO_TASK_TRAP] = {"tcg-no-task-trap", on_tcg},

@@ -11,7 +11,7 @@ UNIT_SKIPPED := $(if $(wildcard /usr/include/unicorn/unicorn.h),,$(UNIT_LOW))
 UNIT_TEST := $(filter-out $(UNIT_SKIPPED),$(UNIT_TEST))
 # capstone is at hand for 64 bit only; vmx/ and the per-CPU data are 64-bit
 UNIT_64_ONLY := test_guard test_step test_syscalls test_rights test_wx test_svm_check test_svm_cr test_svm_decode test_svm_event test_svm_npt test_svm_state test_trap test_insn_capstone test_slat test_gmem test_vmx_check test_vmx_cr test_vmx_event \
-	test_sipi test_sipi_trap test_mp test_exits test_exit_port test_exit_cr test_cr_judge test_exit_slat test_trace test_iommu test_hypapp test_watch $(UNIT_LOW)
+	test_sipi test_sipi_trap test_mp test_exits test_exit_port test_exit_shutdown test_exit_cr test_cr_judge test_exit_slat test_trace test_iommu test_hypapp test_watch $(UNIT_LOW)
 UNIT_TEST_32 := $(filter-out $(UNIT_64_ONLY),$(UNIT_TEST))
 UNIT_BIN := $(UNIT_TEST:%=$(BUILD)/unit/64/%) $(UNIT_TEST_32:%=$(BUILD)/unit/32/%)
 
@@ -67,6 +67,7 @@ $(BUILD)/unit/64/test_svm_npt: $(BUILD)/unit/64/svm/svm_npt.o
 $(BUILD)/unit/64/test_svm_state: $(patsubst %,$(BUILD)/unit/64/svm/svm_%.o,caps npt setup state)
 $(BUILD)/unit/64/test_trap: $(BUILD)/unit/64/core/trap.o
 $(BUILD)/unit/64/test_exits: $(patsubst %,$(BUILD)/unit/64/core/%.o,exit_msr mtrr)
+$(BUILD)/unit/64/test_exit_shutdown: $(BUILD)/unit/64/core/exit_shutdown.o
 $(BUILD)/unit/64/test_exit_port: $(BUILD)/unit/64/core/exit_port.o
 $(BUILD)/unit/64/test_trace: $(patsubst %,$(BUILD)/unit/64/%.o,core/panic_trace core/trace hypapp/service/trace_call)
 $(patsubst %,$(BUILD)/unit/64/test_%,guard hypapp watch): $(patsubst %,$(BUILD)/unit/64/hypapp/service/%.o,guard hook timer watch)

@@ -11,6 +11,7 @@
 #include "x86/msr.h"
 #include "x86/paging.h"
 
+#define DR6_B  0xfull /* B0 to B3: the breakpoints that were met */
 #define DR7_GD BIT(13)
 
 static bool legacy(const struct gen *g)
@@ -334,6 +335,8 @@ static bool debug_register(struct gen *g)
 
 	if (legacy(g))
 		v &= ~DR7_GD;
+	if ((dr == 4 || dr == 6) && quirk_here(TCG_STEP_CLEARS_B)) /* DR4 is DR6 */
+		v &= ~DR6_B;
 	gen_load(g, reg, v);
 	gen_byte(g, 0x0f);
 	gen_byte(g, gen_once_in(g, 2) ? 0x21 : 0x23);

@@ -176,7 +176,11 @@ bool analyze_lamina(struct analysis *an, const char *line)
 	if ((p = skip(line, "probe: ")))
 		return probe_line(an, p);
 	if ((p = skip(line, "PANIC on CPU "))) {
-		an->said(an->ctx, strstr(p, "the guest shut CPU") ? V_GUEST : V_LAMINA, line);
+		an->said(an->ctx,
+			 strstr(p, "the guest shut CPU")	  ? V_GUEST
+			 : strstr(p, "the platform, with Lamina") ? V_PLATFORM
+								  : V_LAMINA,
+			 line);
 		return true;
 	}
 	return exit_line(an, line);
