@@ -29,8 +29,7 @@ void machine_reset(const char *why)
 
 enum exit_answer exit_shutdown(struct vcpu *v, const struct exit *x)
 {
-	/* One emulator can store Lamina's state as the guest's (doc/platforms.md, tcg-ferr-race).
-	 */
+	/* One emulator stores Lamina's state as the guest's (doc/platforms.md, tcg-ferr-race). */
 	bool ours = backend->state_get(v, REG_CR3) == read_cr3() && x->rip >= HV_VMA;
 	char why[96];
 

@@ -175,12 +175,13 @@ bool analyze_lamina(struct analysis *an, const char *line)
 	}
 	if ((p = skip(line, "probe: ")))
 		return probe_line(an, p);
-	if ((p = skip(line, "PANIC on CPU "))) {
-		an->said(an->ctx,
-			 strstr(p, "the guest shut CPU")	  ? V_GUEST
-			 : strstr(p, "the platform, with Lamina") ? V_PLATFORM
-								  : V_LAMINA,
-			 line);
+	/* by a reset, or as a panic */
+	if (strstr(line, "(triple fault) at RIP ")) {
+		an->said(an->ctx, strstr(line, "the guest shut CPU") ? V_GUEST : V_PLATFORM, line);
+		return true;
+	}
+	if (skip(line, "PANIC on CPU ")) {
+		an->said(an->ctx, V_LAMINA, line);
 		return true;
 	}
 	return exit_line(an, line);
