@@ -21,9 +21,10 @@ gdb_script() {
 		info symbol *(unsigned long *)\$rsp
 		x/s 0x$banner
 		monitor cr
-		set var \$was = \$rip
+		x/2i \$rip
+		set var \$next = (unsigned long)\$_
 		stepi
-		printf "moved: %d\n", \$rip != \$was
+		printf "one on: %d\n", \$rip == \$next
 		break *free_initmem
 		continue
 		info symbol \$rip
@@ -84,7 +85,7 @@ judge_gdb() {
 	[ -z "${gdb_pid:-}" ] || kill "$gdb_pid" 2>/dev/null || :
 	judge_guest
 	ok 'gdb stops the guest' gdb_says 1 '^protected: 1$'
-	ok 'it steps' gdb_says 1 '^moved: 1$'
+	ok 'it steps to the next instruction' gdb_says 1 '^one on: 1$'
 	ok 'break= stops at the first instruction of kernel_init_freeable' gdb_says 1 '^kernel_init_freeable in section'
 	ok 'where it was called from is on its stack' gdb_says 1 '^return address: kernel_init \+ '
 	ok "memory is the guest's, by linear and by physical address" gdb_says 2 '"Linux version [0-9]'
